@@ -1,0 +1,90 @@
+"""A bidirectional LSTM on the problem that lstm_forward.py gives to a forward one.
+
+Tutorial section "Bidirectional LSTM For Sequence Classification".
+
+    python bilstm.py
+
+trains on 1,000 new sequences, one per update. Expect a test loss of 0.11 to 0.14 and an
+accuracy of about 0.95. It takes about 10 seconds on 2 CPU cores, 4 of them to load TensorFlow.
+
+    python bilstm.py --units 50 --sequences 50000 --batch-size 10
+
+is lesson 10's recipe, with its 20,901 parameters: accuracy 0.99, about 20 seconds.
+"""
+
+from command_line import parse_options, run
+from data import get_sequences
+from report import draw_loss, loss_table, print_sequences, print_steps, save
+from training import LossHistory, updates_per_record
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def get_bi_lstm_model(n_timesteps, n_units=20, mode="concat"):
+    """Build and compile a bidirectional LSTM that predicts a label at every time step.
+
+    Args:
+        n_timesteps: length of the sequences, or None for any length.
+        n_units: memory cells in each direction.
+        mode: how the outputs of the two directions are merged: "sum", "mul", "ave" or
+            "concat", which leaves `2 * n_units` of them.
+
+    Returns:
+        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
+        probabilities of label 1.
+
+    Raises:
+        ValueError: `mode` is none of the four, or Keras cannot build a layer of these sizes.
+    """
+    if mode not in ("sum", "mul", "ave", "concat"):
+        raise ValueError(f"mode must be 'sum', 'mul', 'ave' or 'concat', not {mode!r}")
+    # One output vector for each time step, not only for the last.
+    lstm = layers.LSTM(n_units, return_sequences=True)
+    model = keras.Sequential(
+        [
+            keras.Input((n_timesteps, 1)),
+            # A second LSTM reads from the end; its outputs are turned back to forward time.
+            layers.Bidirectional(lstm, merge_mode=mode),
+            # The same output layer at every time step.
+            layers.TimeDistributed(layers.Dense(1, activation="sigmoid")),
+        ]
+    )
+    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    return model
+
+
+def main(arguments=None):
+    options = parse_options(
+        __file__, __doc__, arguments, timesteps=10, units=20, sequences=1000, batch_size=1
+    )
+    keras.utils.set_random_seed(options.seed)  # the initial weights
+    rng = np.random.default_rng(options.seed)  # the data
+    X, y = get_sequences(options.sequences, options.timesteps, rng)
+
+    model = get_bi_lstm_model(options.timesteps, options.units)
+    model.summary()
+
+    # Several updates per call of Keras, and compiled ones: faster, with the same result.
+    model.steps_per_execution = updates_per_record(len(X), options.batch_size)
+    model.jit_compile = True
+    history = LossHistory()
+    model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])
+    model.jit_compile = False  # what follows is called once: compiling would take longer
+
+    X_test, y_test = get_sequences(1000, options.timesteps, rng)
+    loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
+    print(f"On 1,000 new sequences: loss {loss:.4f}, accuracy {accuracy:.4f}")
+
+    X_new, y_new = get_sequences(11, options.timesteps, rng)
+    predicted = (model.predict(X_new, verbose=0) > 0.5).astype(int)
+    print_steps(y_new[0], predicted[0])
+    print_sequences(y_new[1:], predicted[1:])
+
+    figure = draw_loss(history, "Bidirectional LSTM", options.batch_size)
+    save(options, figure, loss_table(history))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,119 @@
+"""What the command lines of all scripts share: options, one-line errors, Ctrl-C."""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import matplotlib
+
+COUNT_HELP = {
+    "timesteps": "length of a sequence",
+    "units": "memory cells per direction",
+    "sequences": "training sequences",
+    "batch_size": "sequences per update",
+    "runs": "independent trainings of each model",
+}
+LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
+
+
+def parse_options(script, description, arguments=None, **counts):
+    """Read a script's options; see that its files can be written before any work is done.
+
+    Args:
+        script: the script's `__file__`; its stem names the files.
+        description: the script's docstring, for `--help`.
+        arguments: list of str; None reads `sys.argv`.
+        **counts: the counting options that the script has, with their defaults: keys of
+            COUNT_HELP.
+
+    Returns:
+        A namespace: `name` (str), `output` (Path of an existing directory), `seed` (int),
+        `show` (bool) and an int for each of `counts`.
+
+    Raises:
+        SystemExit: with status 2, after one line that names the option and the value, if
+            something is wrong with them.
+    """
+    name = Path(script).stem
+    parser = OneLineErrorParser(
+        prog=f"{name}.py",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    for count, default in counts.items():
+        flag = "--" + count.replace("_", "-")
+        text = f"{COUNT_HELP[count]} (default: %(default)s)"
+        add(flag, type=positive_integer, default=default, metavar="N", help=text)
+    add("--seed", type=seed, default=0, metavar="N", help="all randomness (default: 0)")
+    add("--output", default="results", metavar="DIR", help="where files go (default: results)")
+    add("--show", action="store_true", help="also open the figure in a window")
+    options = parser.parse_args(arguments, argparse.Namespace(name=name))
+    options.output = writable_directory(parser, options)
+    if not options.show:
+        matplotlib.use("agg")  # draws to files alone: needs no display
+    elif matplotlib.get_backend() == "agg":
+        parser.error("argument --show: there is no display to open a window on")
+    return options
+
+
+class OneLineErrorParser(argparse.ArgumentParser):
+    """An argument parser that leaves out the usage text when it reports an error."""
+
+    def error(self, message):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def positive_integer(text):
+    """Return the int in `text`; raise argparse.ArgumentTypeError unless it is 1 or more."""
+    if not _is_digits(text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def seed(text):
+    """Return the int in `text`; raise argparse.ArgumentTypeError if Keras takes no such seed."""
+    if not _is_digits(text) or int(text) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {LARGEST_SEED}")
+    return int(text)
+
+
+def _is_digits(text):
+    # Not int() alone, which also takes "1_000" and digits of all scripts.
+    return text.isascii() and text.isdigit() and len(text) < 19
+
+
+def writable_directory(parser, options):
+    """Make the directory of `--output` if need be; end with an error if files cannot go there."""
+    directory = Path(options.output)
+    try:
+        if not options.output:
+            raise OSError(None, "is empty")
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+        for file in output_files(directory, options.name):
+            if file.is_dir():
+                raise OSError(None, f"{file.name} in it is a directory")
+    except OSError as error:
+        parser.error(f"argument --output: {options.output!r}: {error.strerror}")
+    return directory
+
+
+def output_files(directory, name):
+    """Return the paths of a script's figure and of its table."""
+    return directory / f"{name}.png", directory / f"{name}.csv"
+
+
+def run(main):
+    """Call `main()`; end with one line, not a traceback, on Ctrl-C and if memory runs out."""
+    script = Path(sys.argv[0]).name
+    try:
+        main()
+    except KeyboardInterrupt:
+        print(f"\n{script}: interrupted", file=sys.stderr, flush=True)
+        os._exit(130)  # sys.exit would wait for a model that is being compiled
+    except MemoryError:
+        sys.exit(f"{script}: error: not enough memory for data of this size")

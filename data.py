@@ -1,0 +1,115 @@
+"""The problem of the tutorial: has the cumulative sum reached the limit yet?
+
+Tutorial section "Sequence Classification Problem". An input sequence holds uniform random
+values in [0, 1). Its label is 0 at first, and 1 from the first time step at which the sum of
+the values so far reaches a quarter of the sequence length.
+
+    python data.py
+
+prints one sequence of 10 steps with its labels and draws it. It takes about two seconds.
+"""
+
+import operator
+
+import numpy as np
+
+
+def get_sequence(n_timesteps, rng=None):
+    """Draw one sequence and its labels.
+
+    Args:
+        n_timesteps: length of the sequence, a whole number of 1 or more.
+        rng: whatever `numpy.random.default_rng` takes: None, a seed or a Generator.
+
+    Returns:
+        X, float32 of shape `(n_timesteps,)`, and y, integers 0 or 1 of the same shape.
+
+    Raises:
+        TypeError or ValueError: `n_timesteps` is not a whole number of 1 or more.
+    """
+    X, y = get_sequences(1, n_timesteps, rng)
+    return X[0, :, 0], y[0, :, 0]
+
+
+def get_sequences(n_sequences, n_timesteps, rng=None):
+    """Draw many sequences and their labels, in the 3-D shape that Keras' recurrent layers take.
+
+    Args:
+        n_sequences: number of sequences, a whole number of 1 or more.
+        n_timesteps: length of each sequence, a whole number of 1 or more.
+        rng: whatever `numpy.random.default_rng` takes: None, a seed or a Generator.
+
+    Returns:
+        X, float32 of shape `(n_sequences, n_timesteps, 1)`, and y, integers 0 or 1 of the
+        same shape: samples, time steps, features.
+
+    Raises:
+        TypeError or ValueError: a size is not a whole number of 1 or more.
+    """
+    check_size("n_sequences", n_sequences)
+    check_size("n_timesteps", n_timesteps)
+    rng = np.random.default_rng(rng)
+    X = rng.random((n_sequences, n_timesteps, 1), dtype=np.float32)
+    return X, get_labels(X)
+
+
+def get_labels(X):
+    """Label each time step: 1 from the first at which the cumulative sum reaches the limit.
+
+    The limit is a quarter of the number of time steps; reaching it exactly counts. The sum is
+    taken in float64, which adds float32 values of this size without rounding.
+
+    Args:
+        X: array of shape `(n_sequences, n_timesteps, 1)`.
+
+    Returns:
+        Integers 0 or 1, of the shape of X.
+    """
+    limit = X.shape[1] / 4.0
+    return (np.cumsum(X, axis=1, dtype=np.float64) >= limit).astype(int)
+
+
+def score_labels(y, predictions):
+    """Score predicted probabilities of label 1.
+
+    Args:
+        y: labels 0 or 1, shape `(n_sequences, n_timesteps, 1)`.
+        predictions: probabilities of label 1, same shape.
+
+    Returns:
+        A tuple of three floats: the binary cross-entropy in nats, the part of the time steps
+        predicted right (at a threshold of 0.5), the part of the sequences right at every step.
+    """
+    p = np.clip(np.asarray(predictions, np.float64), 1e-7, 1 - 1e-7)  # as Keras clips
+    loss = -np.mean(np.where(y == 1, np.log(p), np.log(1 - p)))
+    right = (p > 0.5) == (y == 1)
+    return loss, right.mean(), right.all(axis=1).mean()
+
+
+def check_size(name, value):
+    """Raise TypeError or ValueError, with the name and the value, unless value is 1, 2, 3, ..."""
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    if size < 1:
+        raise ValueError(f"{name} must be 1 or more, not {value!r}")
+
+
+def main(arguments=None):
+    # Here, so that a script that takes its data from this file needs NumPy alone.
+    from command_line import parse_options
+    from report import draw_sequence, save, sequence_table
+
+    options = parse_options(__file__, __doc__, arguments, timesteps=10)
+    X, y = get_sequence(options.timesteps, options.seed)
+    print(X)
+    print(y)
+    table = sequence_table(X, y)
+    save(options, draw_sequence(table), table)
+
+
+if __name__ == "__main__":
+    from command_line import run
+
+    run(main)

@@ -1,0 +1,115 @@
+"""The data against worked examples, exact arithmetic and NumPy's generators."""
+
+from fractions import Fraction
+
+from data import get_labels, get_sequence, get_sequences, score_labels
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+SIZES = st.integers(1, 40)
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def exact_labels(values):
+    """Label one sequence by exact fractions, one step at a time."""
+    total, labels = Fraction(0), []
+    for value in values:
+        total += Fraction(float(value))
+        labels.append(int(total >= Fraction(len(values), 4)))
+    return labels
+
+
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [
+        (
+            "0.63144003 0.29414551 0.91587952 0.95189228 0.32195638 "
+            "0.60742236 0.83895793 0.18023048 0.84762691 0.29165514",
+            "0 0 0 1 1 1 1 1 1 1",
+        ),
+        (
+            "0.22228819 0.26882207 0.069623 0.91477783 0.02095862 "
+            "0.71322527 0.90159654 0.65000306 0.88845226 0.4037031",
+            "0 0 0 0 0 0 1 1 1 1",
+        ),
+    ],
+)
+def test_worked_examples_of_the_tutorial(values, labels):
+    X = np.array(values.split(), float).reshape(1, -1, 1)
+    assert get_labels(X).ravel().tolist() == [int(label) for label in labels.split()]
+
+
+@given(SIZES, SIZES, SEEDS)
+def test_labels_follow_the_sum_of_the_values_returned(n_sequences, n_timesteps, seed):
+    X, y = get_sequences(n_sequences, n_timesteps, seed)
+    assert X.shape == y.shape == (n_sequences, n_timesteps, 1)
+    assert X.dtype == np.float32 and np.issubdtype(y.dtype, np.integer)
+    assert X.min() >= 0 and X.max() < 1
+    for values, labels in zip(X[..., 0], y[..., 0], strict=True):
+        assert labels.tolist() == exact_labels(values)
+
+
+@given(st.lists(st.integers(0, 7), min_size=1, max_size=40))
+def test_labels_at_equality(eighths):
+    """Eighths reach the limit exactly, often."""
+    X = np.array(eighths, np.float32).reshape(1, -1, 1) / 8
+    assert get_labels(X).ravel().tolist() == exact_labels(X.ravel())
+
+
+def test_reaching_the_limit_exactly_counts():
+    assert get_labels(np.full((1, 4, 1), 0.5)).ravel().tolist() == [0, 1, 1, 1]
+
+
+@given(SIZES, SEEDS)
+def test_one_sequence_is_the_first_of_many(n_timesteps, seed):
+    X, y = get_sequence(n_timesteps, seed)
+    many_X, many_y = get_sequences(1, n_timesteps, seed)
+    np.testing.assert_array_equal(X, many_X[0, :, 0])
+    np.testing.assert_array_equal(y, many_y[0, :, 0])
+
+
+def test_rng_may_be_a_seed_a_generator_or_none():
+    generator = np.random.default_rng(3)
+    first, second = get_sequences(5, 4, generator)[0], get_sequences(5, 4, generator)[0]
+    np.testing.assert_array_equal(first, get_sequences(5, 4, 3)[0])
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(get_sequences(5, 4)[0], get_sequences(5, 4)[0])
+
+
+def test_values_are_uniform():
+    X, _ = get_sequences(50_000, 10, 0)
+    counts, _ = np.histogram(X, bins=20, range=(0, 1))
+    expected = X.size / 20
+    assert abs(counts - expected).max() < 5 * expected**0.5
+
+
+@pytest.mark.parametrize("size", [0, -1])
+@pytest.mark.parametrize("name", ["n_sequences", "n_timesteps"])
+def test_sizes_below_one(name, size):
+    with pytest.raises(ValueError, match=f"{name}.*{size}"):
+        get_sequences(**({"n_sequences": 2, "n_timesteps": 2} | {name: size}))
+
+
+@pytest.mark.parametrize("size", [2.5, 2.0, "2", None])
+def test_sizes_that_are_no_whole_numbers(size):
+    with pytest.raises(TypeError, match="n_timesteps"):
+        get_sequence(size)
+
+
+def test_scores_against_keras():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, (40, 3, 1))
+    predictions = np.clip(rng.normal(y, 0.5), 0, 1).astype(np.float32)  # with exact 0 and 1
+    loss, accuracy, whole = score_labels(y, predictions)
+    assert loss == pytest.approx(float(keras.losses.BinaryCrossentropy()(y, predictions)), 1e-5)
+    metric = keras.metrics.BinaryAccuracy()
+    metric.update_state(y, predictions)
+    assert accuracy == pytest.approx(float(metric.result()))
+    assert whole == np.mean(
+        [np.array_equal(a, b) for a, b in zip(y, predictions > 0.5, strict=True)]
+    )
+    assert 0 < whole < accuracy < 1
