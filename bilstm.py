@@ -26,7 +26,8 @@ def get_bi_lstm_model(n_timesteps, n_units=20, mode="concat"):
     """Build and compile a bidirectional LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, or None for any length.
+        n_timesteps: length of the sequences, a whole number. (None, for any length, would give
+            wrong outputs: TimeDistributed of Keras 3.15 then takes the batch size for it.)
         n_units: memory cells in each direction.
         mode: how the outputs of the two directions are merged: "sum", "mul", "ave" or
             "concat", which leaves `2 * n_units` of them.

@@ -23,7 +23,8 @@ def get_lstm_model(n_timesteps, n_units=20, backwards=False):
     """Build and compile an LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, or None for any length.
+        n_timesteps: length of the sequences, a whole number. (None, for any length, would give
+            wrong outputs: TimeDistributed of Keras 3.15 then takes the batch size for it.)
         n_units: memory cells.
         backwards: read the sequence from its end. The outputs then come last time step first,
             as Keras leaves them.

@@ -2,7 +2,8 @@
 
 `model.fit` goes back to Python between updates, which takes longer than a small update itself.
 Here the loop over the updates is compiled together with the update, so that thousands of
-updates are one call. Losses and weights are those that `fit` gives.
+updates are one call. Losses and weights are those that `fit` gives. (Dropout masks are those of
+a `fit` that is compiled too: XLA draws other random numbers from the same seed.)
 """
 
 import contextlib
@@ -75,8 +76,8 @@ def train_model(model, X, y, batch_size=1, sample_weight=None):
         X: inputs, array of shape `(n_sequences, ...)`.
         y: targets, array of shape `(n_sequences, ...)`.
         batch_size: sequences per update; a last, smaller batch is trained on too.
-        sample_weight: None, or an array as `fit` takes it, of shape `(n_sequences,)` or
-            `(n_sequences, n_timesteps)`.
+        sample_weight: None, or an array as `fit` takes it: of shape `(n_sequences,)`, or
+            `(n_sequences, n_timesteps)` if the model predicts every time step.
 
     Returns:
         The loss of every update, float32 of shape `(n_updates,)`.

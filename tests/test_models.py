@@ -85,11 +85,3 @@ def test_unknown_merge_mode(mode):
 def test_sizes_that_keras_cannot_build(build):
     with pytest.raises(ValueError, match="0"):
         build(10, n_units=0)
-
-
-@pytest.mark.parametrize("build", [get_lstm_model, get_bi_lstm_model])
-def test_any_length_is_the_same_model(build):
-    fixed, free = build(7, 5), build(None, 5)
-    free.set_weights(fixed.get_weights())
-    np.testing.assert_allclose(free.predict(X, verbose=0), fixed.predict(X, verbose=0), atol=1e-6)
-    assert free.predict(X[:1, :3], verbose=0).shape == (1, 3, 1)
