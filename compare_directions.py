@@ -12,7 +12,7 @@ bidirectional LSTM, and no better accuracy than the forward one has. It takes ab
 from bilstm import get_bi_lstm_model
 from command_line import parse_options, run
 from lstm_forward import get_lstm_model
-from report import comparison_losses, comparison_table, draw_comparison, save
+from report import comparison_losses, draw_comparison, print_comparison, save
 from training import train_runs_on_sums
 
 import keras
@@ -55,7 +55,7 @@ def main(arguments=None):
     )
     models = {name: build(options.timesteps, options.units) for name, build in MODELS.items()}
     losses, scores = train_runs_on_sums(models, options)
-    print(comparison_table(models, scores).to_string())
+    print_comparison(models, scores)
     figure = draw_comparison(losses, "Directions of an LSTM", options.batch_size)
     save(options, figure, comparison_losses(losses))
 

@@ -13,7 +13,7 @@ from functools import partial
 
 from bilstm import get_bi_lstm_model
 from command_line import parse_options, run
-from report import comparison_losses, comparison_table, draw_comparison, save
+from report import comparison_losses, draw_comparison, print_comparison, save
 from training import train_runs_on_sums
 
 MODELS = {
@@ -37,7 +37,7 @@ def main(arguments=None):
     )
     models = {name: build(options.timesteps, options.units) for name, build in MODELS.items()}
     losses, scores = train_runs_on_sums(models, options)
-    print(comparison_table(models, scores).to_string())
+    print_comparison(models, scores)
     figure = draw_comparison(losses, "Merge modes of a bidirectional LSTM", options.batch_size)
     save(options, figure, comparison_losses(losses))
 

@@ -68,6 +68,13 @@ def comparison_table(models, scores):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def print_comparison(models, scores):
+    """Print `comparison_table`, with a line that says what the numbers are."""
+    n_runs = len(next(iter(scores.values())))
+    print(f"On 1,000 new sequences; mean of {count(n_runs, 'run')} ± its 95% interval:")
+    print(comparison_table(models, scores).to_string())
+
+
 def with_interval(values, sign=""):
     """Return `mean ± half width of the 95% interval` of the values of all runs, as str."""
     mean = f"{np.mean(values):{sign}.3f}"
