@@ -61,33 +61,40 @@ def assert_output_of_a_single_run(out):
     assert out.count("  right\n") + out.count("  wrong\n") == 10
 
 
-@pytest.mark.parametrize("script", COUNTS)
-def test_same_seed_same_files(script, tmp_path):
-    """Two at once into one folder, from elsewhere, with no display and no home; one more alone."""
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        ("data", "data"),
+        ("lstm_forward", "bilstm"),
+        ("compare_directions", "compare_merge_modes"),
+    ],
+)
+def test_same_seed_same_files(scripts, tmp_path):
+    """Two at once into one folder, from elsewhere, with no display and no home; then again."""
     (tmp_path / "file").touch()
-    environment = {key: value for key, value in os.environ.items() if key != "DISPLAY"}
-    environment |= {"HOME": str(tmp_path / "file" / "home"), "MPLBACKEND": ""}
-    environment |= {"KERAS_HOME": "", "MPLCONFIGDIR": "", "XDG_CACHE_HOME": ""}
-    environment = {key: value for key, value in environment.items() if value}
-    output = tmp_path / "new" / "folder"
-    together = [
-        start(script, *small(script, output), cwd=tmp_path, env=environment) for _ in range(2)
+    unset = {"DISPLAY", "MPLBACKEND", "KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME"}
+    environment = {key: value for key, value in os.environ.items() if key not in unset}
+    environment["HOME"] = str(tmp_path / "file" / "home")
+    output, again = tmp_path / "new" / "folder", tmp_path / "again"
+    processes = [
+        start(script, *small(script, output), cwd=tmp_path, env=environment) for script in scripts
     ]
-    printed = [process.communicate() for process in together]
-    assert [process.returncode for process in together] == [0, 0], printed
-    names = [f"{script}.csv", f"{script}.png"]
-    assert sorted(path.name for path in output.iterdir()) == names
-    last_line = printed[0][0].splitlines()[-1]
-    assert all(str(output / name) in last_line for name in names)
-    if "loss" in COLUMNS[script]:
-        assert_output_of_a_single_run(printed[0][0])
-    table = pd.read_csv(output / names[0])
-    assert table.columns.tolist() == COLUMNS[script]
-    assert len(table) == ROWS[script] and table.notna().all(axis=None)
+    for script, process in zip(scripts, processes, strict=True):
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        files = [output / f"{script}.csv", output / f"{script}.png"]
+        assert all(str(file) in out.splitlines()[-1] for file in files)
+        if "loss" in COLUMNS[script]:
+            assert_output_of_a_single_run(out)
+        table = pd.read_csv(files[0])
+        assert table.columns.tolist() == COLUMNS[script]
+        assert len(table) == ROWS[script] and table.notna().all(axis=None)
 
-    importlib.import_module(script).main(small(script, tmp_path / "here"))
-    for name in names:
-        assert (tmp_path / "here" / name).read_bytes() == (output / name).read_bytes()
+        importlib.import_module(script).main(small(script, again))
+        for file in files:
+            assert (again / file.name).read_bytes() == file.read_bytes()
+    names = {f"{script}{ending}" for script in scripts for ending in (".csv", ".png")}
+    assert {path.name for path in output.iterdir()} == names
 
 
 def test_seeds_differ(tmp_path):
