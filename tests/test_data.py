@@ -64,6 +64,14 @@ def test_reaching_the_limit_exactly_counts():
     assert get_labels(np.full((1, 4, 1), 0.5)).ravel().tolist() == [0, 1, 1, 1]
 
 
+def test_a_sum_just_below_the_limit_is_not_rounded_up():
+    """0.75 + 0.75 + (1 - 2**-24) is 2.5 in float32, but does not reach it."""
+    X = np.zeros((1, 10, 1), np.float32)
+    X[0, :3, 0] = 0.75, 0.75, 1 - 2.0**-24
+    assert np.cumsum(X, axis=1).max() == 2.5
+    assert get_labels(X).max() == 0
+
+
 @given(SIZES, SEEDS)
 def test_one_sequence_is_the_first_of_many(n_timesteps, seed):
     X, y = get_sequence(n_timesteps, seed)
