@@ -15,6 +15,7 @@ COUNT_HELP = {
     "batch_size": "sequences per update",
     "runs": "independent trainings of each model",
 }
+LARGEST_COUNT = 2**31 - 1  # the largest size of an axis that all of TensorFlow takes
 LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
 
 
@@ -52,11 +53,11 @@ def parse_options(script, description, arguments=None, **counts):
     add("--output", default="results", metavar="DIR", help="where files go (default: results)")
     add("--show", action="store_true", help="also open the figure in a window")
     options = parser.parse_args(arguments, argparse.Namespace(name=name))
-    options.output = writable_directory(parser, options)
     if not options.show:
         matplotlib.use("agg")  # draws to files alone: needs no display
     elif matplotlib.get_backend() == "agg":
         parser.error("argument --show: there is no display to open a window on")
+    options.output = writable_directory(parser, options)
     return options
 
 
@@ -68,22 +69,23 @@ class OneLineErrorParser(argparse.ArgumentParser):
 
 
 def positive_integer(text):
-    """Return the int in `text`; raise argparse.ArgumentTypeError unless it is 1 or more."""
-    if not _is_digits(text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)
+    """Return the int in `text`; raise argparse.ArgumentTypeError unless it is a count."""
+    return _whole_number(text, 1, LARGEST_COUNT)
 
 
 def seed(text):
-    """Return the int in `text`; raise argparse.ArgumentTypeError if Keras takes no such seed."""
-    if not _is_digits(text) or int(text) > LARGEST_SEED:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {LARGEST_SEED}")
+    """Return the int in `text`; raise argparse.ArgumentTypeError unless Keras takes it as seed."""
+    return _whole_number(text, 0, LARGEST_SEED)
+
+
+def _whole_number(text, smallest, largest):
+    # Not int() alone, which also takes "1_000" and the digits of every script.
+    is_number = text.isascii() and text.isdigit() and len(text) < 20
+    if not is_number or not smallest <= int(text) <= largest:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a whole number from {smallest} to {largest}"
+        )
     return int(text)
-
-
-def _is_digits(text):
-    # Not int() alone, which also takes "1_000" and digits of all scripts.
-    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def writable_directory(parser, options):
@@ -108,8 +110,9 @@ def output_files(directory, name):
 
 
 def run(main):
-    """Call `main()`; end with one line, not a traceback, on Ctrl-C and if memory runs out."""
+    """Call `main()`; end with one line on Ctrl-C, and if the data do not fit into memory."""
     script = Path(sys.argv[0]).name
+    sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± prints ? for it
     try:
         main()
     except KeyboardInterrupt:

@@ -6,7 +6,7 @@ Tutorial section "Compare LSTM to Bidirectional LSTM".
 
 trains each model 30 times on 250 sequences, one per update. Expect the lowest loss from the
 bidirectional LSTM, and no better accuracy than the forward one has. It takes about 17 seconds on
-2 CPU cores. `--runs 1` draws the tutorial's own figure.
+2 CPU cores. `--runs 1` shows one run, as the tutorial does.
 """
 
 from bilstm import get_bi_lstm_model

@@ -9,6 +9,7 @@ from command_line import output_files
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 # Line style and lightness differ as well as the hue, for print in grey.
 LINES = [
@@ -58,12 +59,13 @@ def comparison_table(models, scores):
     rows = {}
     for name in scores:
         losses, accuracies, whole = np.array(scores[name]).T
+        difference = with_interval(losses - first_losses, sign="+")
         rows[name] = {
             "parameters": f"{models[name].count_params():,}",
             "test loss": with_interval(losses),
             "accuracy": with_interval(accuracies),
             "whole sequences right": with_interval(whole),
-            f"test loss - {first}": with_interval(losses - first_losses, sign="+"),
+            f"test loss - {first}": "" if name == first else difference,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -118,7 +120,8 @@ def draw_comparison(losses, title, batch_size):
         updates = np.arange(1, n_updates + 1)
         smooth = pd.DataFrame(values.T).rolling(SMOOTHING, center=True, min_periods=1).mean().T
         mean = smooth.mean()
-        axes.plot(updates, mean, label=name, linewidth=2, **line)
+        marker = "o" if n_updates == 1 else None  # a line needs two points
+        axes.plot(updates, mean, label=name, linewidth=2, marker=marker, **line)
         if n_runs == 1:
             axes.plot(updates, values[0], color=line["color"], linewidth=0.8, alpha=0.45)
         else:
@@ -177,16 +180,21 @@ def sequence_table(X, y):
 
 def draw_sequence(table):
     """Draw what `sequence_table` returns; return the figure."""
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    dark, warm, green, _ = (line["color"] for line in LINES)
-    axes.bar(table.step, table.value, color="#b9c4cf", label="value")
-    axes.plot(table.step, table.cumulative_sum, color=dark, marker="o", label="cumulative sum")
-    axes.plot(table.step, table.limit, color=warm, linestyle="--", label="limit")
-    axes.plot(table.step, table.label, color=green, linestyle=":", marker="s", label="label")
-    axes.set_title("One sequence: the label turns 1 when the cumulative sum reaches the limit")
-    axes.set_xlabel("time step")
-    axes.set_ylabel("value, sum, label (no unit)")
-    axes.legend()
+    figure, (values, labels) = plt.subplots(
+        2, sharex=True, figsize=(8, 4.5), layout="constrained", height_ratios=(3, 1)
+    )
+    values.bar(table.step, table.value, color="#b9c4cf", label="value")
+    values.plot(table.step, table.cumulative_sum, marker="o", label="cumulative sum", **LINES[0])
+    values.axhline(table.limit[0], label="limit", **LINES[1])
+    values.set_title("One sequence: the label turns 1 when the cumulative sum reaches the limit")
+    values.set_ylabel("value, sum (no unit)")
+    values.legend()
+    labels.step(table.step, table.label, where="mid", marker="s", color=LINES[2]["color"])
+    labels.set_ylabel("label")
+    labels.set_yticks([0, 1])
+    labels.margins(y=0.2)
+    labels.set_xlabel("time step")
+    labels.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
     return figure
 
 

@@ -4,6 +4,8 @@
 Here the loop over the updates is compiled together with the update, so that thousands of
 updates are one call. Losses and weights are those that `fit` gives. (Dropout masks are those of
 a `fit` that is compiled too: XLA draws other random numbers from the same seed.)
+
+Import this module before Keras: it sets TensorFlow up for small models, and quiets its start.
 """
 
 import contextlib
@@ -43,17 +45,18 @@ with _silent_stderr():  # some start-up messages heed no log level
 
 
 def updates_per_record(n_sequences, batch_size):
-    """Return how many updates to put into one record, for about 100 records in a training."""
+    """Return how many updates to put into one record, for 50 to 100 records in a training."""
     n_updates = math.ceil(n_sequences / batch_size)
     return math.ceil(n_updates / 100)
 
 
 class LossHistory(keras.callbacks.Callback):
-    """Record the training loss along one `fit`, as means over the updates between two records.
+    """Record the training loss along one epoch of `fit`, as means over some updates each.
 
     Keras calls it once per `steps_per_execution` updates. After `fit`, `updates` holds the
     number of updates made at each record, and `losses` the mean loss of the updates since the
-    record before. If a last, smaller batch is among them, every sequence counts alike.
+    record before. If a last, smaller batch is among them, every sequence counts alike. Keras'
+    progress bar then shows means since the last record too, not since the first update.
     """
 
     def on_train_begin(self, logs=None):

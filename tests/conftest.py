@@ -1,3 +1,3 @@
 import os
 
-os.environ.setdefault("MPLBACKEND", "agg")
+os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has

@@ -137,6 +137,7 @@ def test_other_bad_options(script, tmp_path, monkeypatch, capsys):
     assert_one_line_error(script, ["--seed", str(2**32)], capsys, "--seed", str(2**32))
     assert_one_line_error(script, ["--show=3"], capsys, "--show", "3")
     assert_one_line_error(script, ["--output", ""], capsys, "--output", "''")
+    assert_one_line_error(script, ["--show"], capsys, "--show")  # conftest.py: no display
     assert list(tmp_path.iterdir()) == []
 
 

@@ -49,7 +49,7 @@ def test_table_of_a_comparison():
 def test_table_of_a_single_run_has_no_intervals():
     model = SimpleNamespace(count_params=lambda: 1)
     table = comparison_table({"a": model}, {"a": [(0.5, 0.75, 0.25)]})
-    assert table.loc["a"].tolist() == ["1", "0.500", "0.750", "0.250", "+0.000"]
+    assert table.loc["a"].tolist() == ["1", "0.500", "0.750", "0.250", ""]
 
 
 def test_losses_table_is_the_tutorials_with_runs():
@@ -73,6 +73,12 @@ def test_figure_of_a_comparison(n_runs):
     assert len(axes.collections) == (4 if n_runs > 1 else 0)
     assert len(axes.lines) == (4 if n_runs > 1 else 8)
     assert axes.get_xlabel() == "update (2 sequences each)"
+    plt.close("all")
+
+
+def test_a_single_update_is_visible():
+    axes = draw_comparison({"a": np.ones((3, 1))}, "Title", 1).axes[0]
+    assert axes.lines[0].get_marker() == "o"
     plt.close("all")
 
 
