@@ -27,9 +27,9 @@ def get_bi_lstm_model(n_timesteps, n_units=20, mode="concat"):
     """Build and compile a bidirectional LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, a whole number. Not None, for any
-            length: once sequences of two lengths have come, TensorFlow traces the model for
-            an unknown length, for which TimeDistributed of Keras 3.15 takes the batch size.
+        n_timesteps: length of the sequences, a whole number. Not None (any length): once
+            sequences of two lengths have come, TensorFlow traces the model for an unknown
+            length, for which TimeDistributed of Keras 3.15 takes the batch size.
         n_units: memory cells in each direction.
         mode: how the outputs of the two directions are merged: "sum", "mul", "ave" or
             "concat", which leaves `2 * n_units` of them.

@@ -23,9 +23,9 @@ def get_lstm_model(n_timesteps, n_units=20, backwards=False):
     """Build and compile an LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, a whole number. Not None, for any
-            length: once sequences of two lengths have come, TensorFlow traces the model for
-            an unknown length, for which TimeDistributed of Keras 3.15 takes the batch size.
+        n_timesteps: length of the sequences, a whole number. Not None (any length): once
+            sequences of two lengths have come, TensorFlow traces the model for an unknown
+            length, for which TimeDistributed of Keras 3.15 takes the batch size.
         n_units: memory cells.
         backwards: read the sequence from its end. The outputs then come last time step first,
             as Keras leaves them.

@@ -73,7 +73,8 @@ def comparison_table(models, scores):
 def print_comparison(models, scores):
     """Print `comparison_table`, with a line that says what the numbers are."""
     n_runs = len(next(iter(scores.values())))
-    print(f"On 1,000 new sequences; mean of {count(n_runs, 'run')} ± its 95% interval:")
+    runs = "one run" if n_runs == 1 else f"mean of {n_runs} runs ± its 95% interval"
+    print(f"On 1,000 new sequences, {runs}:")
     print(comparison_table(models, scores).to_string())
 
 
@@ -107,7 +108,8 @@ def draw_comparison(losses, title, batch_size):
     of every update is drawn as a thin line.
 
     Args:
-        losses: dict of model name to the loss of every update, shape `(n_runs, n_updates)`.
+        losses: dict of model name to the loss of every update, shape `(n_runs, n_updates)`;
+            as many models as there are LINES, at most.
         title: str.
         batch_size: sequences per update.
 
@@ -115,7 +117,7 @@ def draw_comparison(losses, title, batch_size):
         The figure.
     """
     figure, axes = new_figure(title, batch_size)
-    for (name, values), line in zip(losses.items(), LINES, strict=False):
+    for (name, values), line in zip(losses.items(), LINES[: len(losses)], strict=True):
         n_runs, n_updates = values.shape
         updates = np.arange(1, n_updates + 1)
         smooth = pd.DataFrame(values.T).rolling(SMOOTHING, center=True, min_periods=1).mean().T
