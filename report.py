@@ -116,7 +116,7 @@ def draw_comparison(losses, title, batch_size):
     Returns:
         The figure.
     """
-    figure, axes = new_figure(title, batch_size)
+    figure, axes = new_figure(batch_size)
     for (name, values), line in zip(losses.items(), LINES[: len(losses)], strict=True):
         n_runs, n_updates = values.shape
         updates = np.arange(1, n_updates + 1)
@@ -146,7 +146,7 @@ def draw_loss(history, title, batch_size):
         title: str.
         batch_size: sequences per update.
     """
-    figure, axes = new_figure(title, batch_size)
+    figure, axes = new_figure(batch_size)
     axes.plot(history.updates, history.losses, marker=".", **LINES[0])
     axes.set_title(f"{title}\neach point: mean of {count(history.updates[0], 'update')}")
     return figure
@@ -157,10 +157,9 @@ def loss_table(history):
     return pd.DataFrame({"update": history.updates, "loss": history.losses})
 
 
-def new_figure(title, batch_size):
+def new_figure(batch_size):
     """Return a figure and its axes for training losses over updates."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.set_title(title)
     axes.set_xlabel(f"update ({count(batch_size, 'sequence')} each)")
     axes.set_ylabel("training loss (cross-entropy, nats)")
     axes.grid(alpha=0.3)
