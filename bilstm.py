@@ -15,7 +15,8 @@ is lesson 10's recipe, with its 20,901 parameters. Expect 99% of the time steps 
 
 from command_line import parse_options, run
 from data import get_sequences
-from report import draw_loss, loss_table, print_sequences, print_steps, save
+from figures import draw_loss
+from report import loss_table, print_sequences, print_steps, save
 from training import LossHistory, updates_per_record
 
 import keras

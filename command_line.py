@@ -27,11 +27,11 @@ def parse_options(script, description, arguments=None, **counts):
         description: the script's docstring, for `--help`.
         arguments: list of str; None reads `sys.argv`.
         **counts: the counting options that the script has, with their defaults: keys of
-            COUNT_HELP.
+            COUNT_HELP. A tuple as the default makes an option that takes one or more counts.
 
     Returns:
         A namespace: `name` (str), `output` (Path of an existing directory), `seed` (int),
-        `show` (bool) and an int for each of `counts`.
+        `show` (bool) and an int, or a tuple of different ints, for each of `counts`.
 
     Raises:
         SystemExit: with status 2, after one line that names the option and the value, if
@@ -47,8 +47,10 @@ def parse_options(script, description, arguments=None, **counts):
     add = parser.add_argument
     for count, default in counts.items():
         flag = "--" + count.replace("_", "-")
-        text = f"{COUNT_HELP[count]} (default: %(default)s)"
-        add(flag, type=positive_integer, default=default, metavar="N", help=text)
+        several = {"nargs": "+", "action": Several} if isinstance(default, tuple) else {}
+        shown = " ".join(map(str, default)) if several else default
+        text = f"{COUNT_HELP[count]} (default: {shown})"
+        add(flag, type=positive_integer, default=default, metavar="N", help=text, **several)
     add("--seed", type=seed, default=0, metavar="N", help="all randomness (default: 0)")
     add("--output", default="results", metavar="DIR", help="where files go (default: results)")
     add("--show", action="store_true", help="also open the figure in a window")
@@ -66,6 +68,13 @@ class OneLineErrorParser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+class Several(argparse.Action):
+    """Store the values of an option that takes several, each once."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        setattr(namespace, self.dest, tuple(dict.fromkeys(values)))
 
 
 def positive_integer(text):

@@ -13,7 +13,8 @@ from functools import partial
 
 from bilstm import get_bi_lstm_model
 from command_line import parse_options, run
-from report import comparison_losses, draw_comparison, print_comparison, save
+from figures import draw_comparison
+from report import comparison_losses, print_comparison, save
 from training import train_runs_on_sums
 
 MODELS = {
@@ -26,17 +27,10 @@ MODELS = {
 
 def main(arguments=None):
     options = parse_options(
-        __file__,
-        __doc__,
-        arguments,
-        timesteps=10,
-        units=20,
-        sequences=250,
-        batch_size=1,
-        runs=30,
+        __file__, __doc__, arguments, timesteps=10, units=20, sequences=250, batch_size=1, runs=30
     )
     models = {name: build(options.timesteps, options.units) for name, build in MODELS.items()}
-    losses, scores = train_runs_on_sums(models, options)
+    losses, scores, _ = train_runs_on_sums(models, options)
     print_comparison(models, scores)
     figure = draw_comparison(losses, "Merge modes of a bidirectional LSTM", options.batch_size)
     save(options, figure, comparison_losses(losses))

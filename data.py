@@ -99,7 +99,8 @@ def check_size(name, value):
 def main(arguments=None):
     # Here, so that a script that takes its data from this file needs NumPy alone.
     from command_line import parse_options
-    from report import draw_sequence, save, sequence_table
+    from figures import draw_sequence
+    from report import save, sequence_table
 
     options = parse_options(__file__, __doc__, arguments, timesteps=10)
     X, y = get_sequence(options.timesteps, options.seed)

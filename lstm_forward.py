@@ -11,7 +11,8 @@ about 10 seconds on 2 CPU cores, 4 of them to load TensorFlow.
 
 from command_line import parse_options, run
 from data import get_sequences
-from report import draw_loss, loss_table, print_sequences, print_steps, save
+from figures import draw_loss
+from report import loss_table, print_sequences, print_steps, save
 from training import LossHistory, updates_per_record
 
 import keras

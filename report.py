@@ -1,4 +1,4 @@
-"""Figures, tables and files of an experiment."""
+"""Tables, words and files of an experiment."""
 
 import os
 import tempfile
@@ -9,16 +9,6 @@ from command_line import output_files
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
-
-# Line style and lightness differ as well as the hue, for print in grey.
-LINES = [
-    {"color": "#0b2a4a", "linestyle": "-"},
-    {"color": "#c1440e", "linestyle": "--"},
-    {"color": "#2a8c82", "linestyle": "-."},
-    {"color": "#b07d00", "linestyle": ":"},
-]
-SMOOTHING = 11  # updates in the moving mean of a comparison's curves
 
 # Student's t for a 95% interval by 1 / (degrees of freedom), from the usual printed table.
 T_95 = {0: 1.960, 1 / 120: 1.980, 1 / 60: 2.000, 1 / 40: 2.021, 1 / 30: 2.042, 1 / 20: 2.086}
@@ -70,18 +60,68 @@ def comparison_table(models, scores):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def print_comparison(models, scores):
-    """Print `comparison_table`, with a line that says what the numbers are."""
+def print_comparison(models, scores, **columns):
+    """Print `comparison_table`, with further columns, and a line that says what the numbers are."""
     n_runs = len(next(iter(scores.values())))
     runs = "one run" if n_runs == 1 else f"mean of {n_runs} runs ± its 95% interval"
     print(f"On 1,000 new sequences, {runs}:")
-    print(comparison_table(models, scores).to_string())
+    print(comparison_table(models, scores).assign(**columns).to_string())
 
 
 def with_interval(values, sign=""):
     """Return `mean ± half width of the 95% interval` of the values of all runs, as str."""
-    mean = f"{np.mean(values):{sign}.3f}"
+    mean = f"{np.mean(values):{sign}z.3f}"
     return mean if len(values) == 1 else f"{mean} ± {half_interval(values):.3f}"
+
+
+def in_words(differences, less="lower", more="higher"):
+    """Say in words whether the mean of differences is below or above 0.
+
+    Args:
+        differences: array of shape `(n_runs,)`.
+        less: what to call a mean below 0.
+        more: what to call a mean above 0.
+
+    Returns:
+        str: `0.123 ± 0.004 lower`, or, if 0 lies in the 95% interval of the mean, that the
+        direction is not clear.
+    """
+    mean = np.mean(differences)
+    word = less if mean < 0 else more
+    if len(differences) == 1:
+        return f"{abs(mean):.3f} {word} in this single run"
+    if abs(mean) <= half_interval(differences):
+        return f"neither clearly {less} nor {more} ({with_interval(differences, sign='+')})"
+    return f"{with_interval(np.multiply(differences, np.sign(mean)))} {word}"
+
+
+def score_table(scores, keys, columns=None):
+    """Tabulate the scores of every run.
+
+    Args:
+        scores: dict of model name, a str or a tuple, to the scores of each run.
+        keys: list of str: what the name, or each element of the tuple, is.
+        columns: list of str: what the scores are. None if they are dicts, which tell.
+
+    Returns:
+        DataFrame with the columns `keys`, `run` (counted from 1) and those of the scores.
+    """
+    tables = {key: pd.DataFrame(of_runs, columns=columns) for key, of_runs in scores.items()}
+    table = pd.concat(tables, names=[*keys, "run"]).reset_index()
+    return table.assign(run=table["run"] + 1)
+
+
+def print_scores(table, keys, **columns):
+    """Print the means over runs of a `score_table`, with 95% intervals and further columns."""
+    scores = table.set_index([*keys, "run"])
+    means = scores.groupby(keys, sort=False).agg(with_interval).assign(**columns)
+    print((means if len(means.columns) < 10 else means.T).to_string())
+
+
+def describe_runs(table):
+    """Say what the means over the runs of a `score_table` are, for the title of a figure."""
+    n_runs = table.run.max()
+    return "one run" if n_runs == 1 else f"mean of {n_runs} runs, 95% interval"
 
 
 def comparison_losses(losses):
@@ -101,69 +141,9 @@ def comparison_losses(losses):
     return pd.DataFrame(columns | {name: values.ravel() for name, values in losses.items()})
 
 
-def draw_comparison(losses, title, batch_size):
-    """Draw the mean loss per update of each model, with the 95% interval of the mean as a band.
-
-    Both are moving means over SMOOTHING updates. For a single run there is no band; the loss
-    of every update is drawn as a thin line.
-
-    Args:
-        losses: dict of model name to the loss of every update, shape `(n_runs, n_updates)`;
-            as many models as there are LINES, at most.
-        title: str.
-        batch_size: sequences per update.
-
-    Returns:
-        The figure.
-    """
-    figure, axes = new_figure(batch_size)
-    for (name, values), line in zip(losses.items(), LINES[: len(losses)], strict=True):
-        n_runs, n_updates = values.shape
-        updates = np.arange(1, n_updates + 1)
-        smooth = pd.DataFrame(values.T).rolling(SMOOTHING, center=True, min_periods=1).mean().T
-        mean = smooth.mean()
-        marker = "o" if n_updates == 1 else None  # a line needs two points
-        axes.plot(updates, mean, label=name, linewidth=2, marker=marker, **line)
-        if n_runs == 1:
-            axes.plot(updates, values[0], color=line["color"], linewidth=0.8, alpha=0.45)
-        else:
-            half = half_interval(smooth)
-            axes.fill_between(updates, mean - half, mean + half, color=line["color"], alpha=0.2)
-    if n_runs == 1:
-        what = f"one run: every update (thin), moving mean of {SMOOTHING} updates (thick)"
-    else:
-        what = f"mean of {n_runs} runs with its 95% interval, over {SMOOTHING} updates each"
-    axes.set_title(f"{title}\n{what}")
-    axes.legend()
-    return figure
-
-
-def draw_loss(history, title, batch_size):
-    """Draw the loss along one training; return the figure.
-
-    Args:
-        history: a `training.LossHistory` after `fit`.
-        title: str.
-        batch_size: sequences per update.
-    """
-    figure, axes = new_figure(batch_size)
-    axes.plot(history.updates, history.losses, marker=".", **LINES[0])
-    axes.set_title(f"{title}\neach point: mean of {count(history.updates[0], 'update')}")
-    return figure
-
-
 def loss_table(history):
     """Return the DataFrame of a `training.LossHistory`: columns `update` and `loss`."""
     return pd.DataFrame({"update": history.updates, "loss": history.losses})
-
-
-def new_figure(batch_size):
-    """Return a figure and its axes for training losses over updates."""
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.set_xlabel(f"update ({count(batch_size, 'sequence')} each)")
-    axes.set_ylabel("training loss (cross-entropy, nats)")
-    axes.grid(alpha=0.3)
-    return figure, axes
 
 
 def sequence_table(X, y):
@@ -177,26 +157,6 @@ def sequence_table(X, y):
             "label": y,
         }
     )
-
-
-def draw_sequence(table):
-    """Draw what `sequence_table` returns; return the figure."""
-    figure, (values, labels) = plt.subplots(
-        2, sharex=True, figsize=(8, 4.5), layout="constrained", height_ratios=(3, 1)
-    )
-    values.bar(table.step, table.value, color="#b9c4cf", label="value")
-    values.plot(table.step, table.cumulative_sum, marker="o", label="cumulative sum", **LINES[0])
-    values.axhline(table.limit[0], label="limit", **LINES[1])
-    values.set_title("One sequence: the label turns 1 when the cumulative sum reaches the limit")
-    values.set_ylabel("value, sum (no unit)")
-    values.legend()
-    labels.step(table.step, table.label, where="mid", marker="s", color=LINES[2]["color"])
-    labels.set_ylabel("label")
-    labels.set_yticks([0, 1])
-    labels.margins(y=0.2)
-    labels.set_xlabel("time step")
-    labels.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
-    return figure
 
 
 def print_steps(y, predicted):

@@ -12,7 +12,9 @@ import contextlib
 import math
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from data import check_size, get_sequences, score_labels
 
@@ -42,6 +44,8 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 with _silent_stderr():  # some start-up messages heed no log level
     import keras
     import tensorflow as tf
+
+tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
 
 
 def updates_per_record(n_sequences, batch_size):
@@ -110,8 +114,10 @@ def train_runs(models, X, y, X_test, score, seed, batch_size=1, sample_weight=No
         sample_weight: None, or an array of shape `(n_runs, n_sequences, ...)`.
 
     Returns:
-        Two dicts by model name: the loss of every update, float32 of shape
-        `(n_runs, n_updates)`, and the list of what `score` returned, one a run.
+        Three dicts by model name: the loss of every update, float32 of shape
+        `(n_runs, n_updates)`; the list of what `score` returned, one a run; and the seconds that
+        each training took, float64 of shape `(n_runs,)`. While the next models are compiled, on
+        another core, a training may take up to twice as long.
 
     Raises:
         TypeError or ValueError: as `train_model`.
@@ -126,44 +132,61 @@ def train_runs(models, X, y, X_test, score, seed, batch_size=1, sample_weight=No
         for name, model in models.items():
             updates[name] = _trace_updates(model, data[0], batch_size)
             compilations[name] = compiler.submit(updates[name], *data[0])
-        losses, scores = {}, {}
+        losses, scores, seconds = {}, {}, {}
         progress = keras.utils.Progbar(len(models) * len(data), unit_name="run")
         for name, model in models.items():
             compilations[name].result()
             keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
             optimizer = _fresh_optimizer(model)
-            losses[name], scores[name] = [], []
+            losses[name], scores[name], seconds[name] = [], [], []
             for arrays in data:
                 _draw_weights(model)
                 _assign(model.optimizer.variables, optimizer.variables)
+                start = time.perf_counter()
                 losses[name].append(updates[name](*arrays).numpy())
+                seconds[name].append(time.perf_counter() - start)
                 scores[name].append(score(model.predict_on_batch(X_test)))
                 progress.add(1)
     finally:
         compiler.shutdown(wait=False, cancel_futures=True)
-    return {name: np.stack(losses[name]) for name in models}, scores
+    losses, seconds = ({name: np.stack(of[name]) for name in models} for of in (losses, seconds))
+    return losses, scores, seconds
 
 
-def train_runs_on_sums(models, options):
-    """Train models on the tutorial's problem: new sequences each run, the same for every model.
+def train_runs_on(models, get_data, options, n_test, score):
+    """Train models on new data each run, the same for every model, and score them on new data.
 
     Args:
         models: dict of name to compiled Keras model.
-        options: namespace with the ints `runs`, `sequences`, `timesteps`, `batch_size`, `seed`.
+        get_data: function of a number of sequences and a seed that returns X, y and perhaps
+            sample weights, as `train_model` takes them.
+        options: namespace with the ints `runs`, `sequences`, `batch_size`, `seed`.
+        n_test: number of test sequences, which are the same for all models and runs.
+        score: function that is given what `get_data` returned for the test but X, and then the
+            predictions.
 
     Returns:
-        The two dicts of `train_runs`; the scores are those of `data.score_labels` on 1,000
-        sequences that are the same for all models and runs.
+        The three dicts of `train_runs`.
     """
     test_seed, *run_seeds = np.random.SeedSequence(options.seed).spawn(1 + options.runs)
-    runs = [get_sequences(options.sequences, options.timesteps, seed) for seed in run_seeds]
-    X, y = zip(*runs, strict=True)
-    X_test, y_test = get_sequences(1000, options.timesteps, test_seed)
+    runs = [get_data(options.sequences, seed) for seed in run_seeds]
+    X, y, *sample_weight = zip(*runs, strict=True)
+    X_test, *expected = get_data(n_test, test_seed)
+    score = partial(score, *expected)
+    return train_runs(models, X, y, X_test, score, options.seed, options.batch_size, *sample_weight)
 
-    def score(predictions):
-        return score_labels(y_test, predictions)
 
-    return train_runs(models, X, y, X_test, score, options.seed, options.batch_size)
+def train_runs_on_sums(models, options, n_test=1000, score=score_labels):
+    """Train models on the tutorial's problem, as `train_runs_on` does.
+
+    All models take sequences of the same length, which is that of the data.
+    """
+    n_timesteps = next(iter(models.values())).input_shape[1]
+
+    def get_data(n_sequences, seed):
+        return get_sequences(n_sequences, n_timesteps, seed)
+
+    return train_runs_on(models, get_data, options, n_test, score)
 
 
 def _trace_updates(model, arrays, batch_size):

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,13 @@ COUNTS = {
 }
 COUNTS["compare_directions"] = COUNTS["lstm_forward"] | {"runs": "2"}
 COUNTS["compare_merge_modes"] = COUNTS["compare_directions"]
+COUNTS["extensions.inside_lstm"] = COUNTS["lstm_forward"]
+COUNTS["extensions.compare_cells"] = COUNTS["compare_directions"]
+COUNTS["extensions.compare_sizes"] = COUNTS["compare_directions"] | {"timesteps": "4 6 4"}
+COUNTS["extensions.find_smaller_model"] = COUNTS["compare_directions"] | {"sequences": "6 8"}
+COUNTS["extensions.compare_depths"] = COUNTS["compare_directions"]
+COUNTS["extensions.variable_length"] = COUNTS["compare_directions"]
+COUNTS["extensions.sine_to_cosine"] = COUNTS["compare_directions"]
 COLUMNS = {
     "data": ["step", "value", "cumulative_sum", "limit", "label"],
     "lstm_forward": ["update", "loss"],
@@ -39,20 +47,75 @@ COLUMNS = {
         "bilstm_ave",
         "bilstm_con",
     ],
+    "extensions.compare_cells": [
+        "run",
+        "update",
+        "rnn_forw",
+        "gru_forw",
+        "lstm_forw",
+        "birnn_con",
+        "bigru_con",
+        "bilstm_con",
+    ],
+    "extensions.compare_sizes": [
+        "timesteps",
+        "direction",
+        "units",
+        "parameters",
+        "run",
+        "test_loss",
+        "accuracy",
+        "whole_sequences_right",
+    ],
+    "extensions.find_smaller_model": [
+        "units",
+        "parameters",
+        "sequences",
+        "batch_size",
+        "run",
+        "accuracy_on_100",
+        "accuracy",
+        "whole_sequences_right",
+    ],
+    "extensions.compare_depths": ["run", "update", "bilstm_x1", "bilstm_x2", "bilstm_x3"],
+    "extensions.variable_length": ["model", "run", "all", "1", "2", "3", "4"],
+    "extensions.sine_to_cosine": ["model", "run", "1", "2", "3", "4"],
 }
+COLUMNS["extensions.inside_lstm"] = [
+    *COLUMNS["data"],
+    "input_gate",
+    "forget_gate",
+    "candidate",
+    "output_gate",
+    "cell_state",
+    "hidden_state",
+    "rescaled_sum",
+    "prediction",
+]
 ROWS = {"data": 4, "lstm_forward": 3, "bilstm": 1, "compare_directions": 6}
-ROWS["compare_merge_modes"] = 6
+ROWS |= {"compare_merge_modes": 6, "extensions.inside_lstm": 4, "extensions.compare_cells": 6}
+ROWS |= {"extensions.compare_sizes": 8, "extensions.find_smaller_model": 4}
+ROWS |= {"extensions.compare_depths": 6, "extensions.variable_length": 4}
+ROWS["extensions.sine_to_cosine"] = 4
+
+
+def name_of(script):
+    return script.split(".")[-1]
 
 
 def start(script, *options, **settings):
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings
-    command = [sys.executable, "-W", "error::DeprecationWarning", ROOT / f"{script}.py", *options]
+    if "." in script:
+        program, settings["cwd"] = ["-m", script], ROOT
+    else:
+        program = [ROOT / f"{script}.py"]
+    command = [sys.executable, "-W", "error::DeprecationWarning", *program, *options]
     return subprocess.Popen(command, **settings)
 
 
 def small(script, output):
-    counts = [word for count, value in COUNTS[script].items() for word in (f"--{count}", value)]
-    return [*counts, "--output", str(output)]
+    counts = [(f"--{count}", *value.split()) for count, value in COUNTS[script].items()]
+    return [*chain(*counts), "--output", str(output)]
 
 
 def assert_output_of_a_single_run(out):
@@ -67,6 +130,10 @@ def assert_output_of_a_single_run(out):
         ("data", "data"),
         ("lstm_forward", "bilstm"),
         ("compare_directions", "compare_merge_modes"),
+        ("extensions.inside_lstm", "extensions.compare_depths"),
+        ("extensions.compare_cells", "extensions.compare_sizes"),
+        ("extensions.find_smaller_model", "extensions.variable_length"),
+        ("extensions.sine_to_cosine", "extensions.sine_to_cosine"),
     ],
 )
 def test_same_seed_same_files(scripts, tmp_path):
@@ -82,8 +149,9 @@ def test_same_seed_same_files(scripts, tmp_path):
     for script, process in zip(scripts, processes, strict=True):
         out, err = process.communicate()
         assert process.returncode == 0, err
-        files = [output / f"{script}.csv", output / f"{script}.png"]
+        files = [output / f"{name_of(script)}.csv", output / f"{name_of(script)}.png"]
         assert all(str(file) in out.splitlines()[-1] for file in files)
+        assert ("\nAnswer" in out) == ("." in script)
         if "loss" in COLUMNS[script]:
             assert_output_of_a_single_run(out)
         table = pd.read_csv(files[0])
@@ -93,7 +161,7 @@ def test_same_seed_same_files(scripts, tmp_path):
         importlib.import_module(script).main(small(script, again))
         for file in files:
             assert (again / file.name).read_bytes() == file.read_bytes()
-    names = {f"{script}{ending}" for script in scripts for ending in (".csv", ".png")}
+    names = {f"{name_of(script)}{ending}" for script in scripts for ending in (".csv", ".png")}
     assert {path.name for path in output.iterdir()} == names
 
 
@@ -111,7 +179,7 @@ def assert_one_line_error(script, options, capsys, *named):
     assert stopped.value.code == 2
     out, err = capsys.readouterr()
     assert out == "" and err.count("\n") == 1
-    assert err.startswith(f"{script}.py: error: ")
+    assert err.startswith(f"{name_of(script)}.py: error: ")
     for name in named:
         assert name in err
 
@@ -147,10 +215,12 @@ def test_output_that_cannot_be_written(script, tmp_path, capsys):
     file.write_text("mine")
     for output in (file, file / "below", "/proc/no-such-folder"):
         assert_one_line_error(script, ["--output", str(output)], capsys, "--output", str(output))
-    (tmp_path / f"{script}.csv").mkdir()
+    (tmp_path / f"{name_of(script)}.csv").mkdir()
     assert_one_line_error(script, ["--output", str(tmp_path)], capsys, "--output", ".csv")
     assert file.read_text() == "mine"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["file", f"{script}.csv"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["file", f"{name_of(script)}.csv"]
+    )
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
@@ -177,7 +247,7 @@ def test_interrupt_during_training(script, tmp_path):
     with open(tmp_path / "log", "w+") as log:
         process = start(script, *many, stdout=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
         trains = "step" if script == "bilstm" else "/8"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while trains not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)

@@ -2,16 +2,19 @@
 
 from types import SimpleNamespace
 
+from figures import draw_comparison, draw_loss, draw_means, draw_over_parameters
 from report import (
     comparison_losses,
     comparison_table,
-    draw_comparison,
-    draw_loss,
+    describe_runs,
     half_interval,
+    in_words,
     loss_table,
+    print_scores,
     print_sequences,
     print_steps,
     save,
+    score_table,
     sequence_table,
 )
 
@@ -85,7 +88,7 @@ def test_a_single_update_is_visible():
 def test_single_run():
     history = SimpleNamespace(updates=[10, 20, 23], losses=[0.7, 0.5, 0.4])
     assert loss_table(history).to_dict("list") == {"update": [10, 20, 23], "loss": [0.7, 0.5, 0.4]}
-    assert "mean of 10 updates" in draw_loss(history, "Title", 1).axes[0].get_title()
+    assert "mean of 10 updates" in draw_loss(history, "Title", 1).get_suptitle()
     plt.close("all")
 
 
@@ -123,3 +126,85 @@ def test_files_are_written_whole_or_not_at_all(tmp_path):
         "x.png": "earlier figure",
         "x.csv": "earlier table",
     }
+
+
+def test_a_difference_in_words():
+    rng = np.random.default_rng(0)
+    differences = rng.normal(-0.2, 0.01, size=12)
+    assert (
+        in_words(differences)
+        == f"{-differences.mean():.3f} ± {half_interval(differences):.3f} lower"
+    )
+    assert in_words(-differences, more="worse").endswith(f"{half_interval(differences):.3f} worse")
+    assert in_words([-0.1, 0.2]) == "neither clearly lower nor higher (+0.050 ± 1.906)"
+    assert in_words([-0.0001, 0.00001]).startswith("neither clearly lower nor higher (+0.000 ±")
+    assert in_words([0.25], more="worse") == "0.250 worse in this single run"
+
+
+def test_direction_is_clear_just_when_students_test_says_so():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        differences = rng.normal(0.5, 1, size=15)
+        clear = stats.ttest_1samp(differences, 0).pvalue < 0.05
+        assert ("neither" not in in_words(differences)) == clear
+
+
+def table_of_scores():
+    scores = {("a", 10): [(0.5, 1), (0.7, 2)], ("b", 1000): [(0.1, 3), (0.2, 5)]}
+    return score_table(scores, ["model", "parameters"], ["loss", "size"])
+
+
+def test_table_of_scores(capsys):
+    table = table_of_scores()
+    assert table.to_dict("list") == {
+        "model": ["a", "a", "b", "b"],
+        "parameters": [10, 10, 1000, 1000],
+        "run": [1, 2, 1, 2],
+        "loss": [0.5, 0.7, 0.1, 0.2],
+        "size": [1, 2, 3, 5],
+    }
+    assert describe_runs(table) == "mean of 2 runs, 95% interval"
+    assert describe_runs(table[table.run == 1]) == "one run"
+    print_scores(table, ["model", "parameters"], seconds=[7, 8])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].split() == ["a", "10", "0.600", "±", "1.271", "1.500", "±", "6.353", "7"]
+    assert lines[3].split()[-1] == "8"
+
+
+def test_scores_that_are_dicts():
+    table = score_table({"a": [{"all": 0.5, 5: 0.1}]}, ["model"])
+    assert table.to_dict("list") == {"model": ["a"], "run": [1], "all": [0.5], 5: [0.1]}
+
+
+def test_means_are_drawn_with_their_intervals():
+    axes = draw_means_of(table_of_scores())
+    (line_a, _, (bar_a,)), (line_b, _, _) = axes.containers
+    np.testing.assert_allclose(line_a.get_xydata(), [[10, 0.6]])
+    np.testing.assert_allclose(line_b.get_xydata(), [[1000, 0.15]])
+    half = half_interval(np.array([0.5, 0.7]))
+    np.testing.assert_allclose(bar_a.get_segments()[0][:, 1], [0.6 - half, 0.6 + half])
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["10", "1,000"]
+    assert axes.get_xscale() == "log"
+
+
+def draw_means_of(table):
+    _, axes = plt.subplots()
+    draw_over_parameters(axes, table, "loss", by="model")
+    return axes
+
+
+def test_many_lines_repeat_the_styles():
+    table = score_table({name: [(1,)] for name in "abcdef"}, ["model"], ["loss"])
+    _, axes = plt.subplots()
+    draw_means(axes, table, "run", "loss", by="model")
+    assert len(axes.containers) == 6
+
+
+def test_panels():
+    losses = {name: np.ones((2, 3)) for name in "abcdef"}
+    figure = draw_comparison(losses, "Title", 1, {"left": list("abc"), "right": list("def")})
+    assert [axes.get_title() for axes in figure.axes] == ["left", "right"]
+    for axes, names in zip(figure.axes, ("abc", "def"), strict=True):
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == list(names)
+    with pytest.raises(ValueError, match="zip"):
+        draw_comparison(losses, "Title", 1)  # more models than styles of lines

@@ -162,10 +162,10 @@ def regression_like(n_timesteps):
 
 
 def test_runs_do_not_depend_on_their_number_nor_on_other_models(five_runs):
-    losses, predictions = five_runs
+    losses, predictions, _ = five_runs
     assert losses["forward"].shape == (5, 5)
     for name, model in {"forward": get_lstm_model(6, 3), "dropout": regression_like(6)}.items():
-        again, predicted = train_runs({name: model}, *draw_runs(3), X, identity, 0, 2)
+        again, predicted, _ = train_runs({name: model}, *draw_runs(3), X, identity, 0, 2)
         np.testing.assert_array_equal(again[name], losses[name][:3])
         np.testing.assert_array_equal(predicted[name], predictions[name][:3])
 
@@ -175,7 +175,7 @@ def test_runs_start_from_different_weights():
     model = get_lstm_model(6, 3)
     model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.SGD(0.0))
     model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
-    losses, predictions = train_runs({"m": model}, [X] * 4, [y] * 4, X, identity, 0, 24)
+    losses, predictions, _ = train_runs({"m": model}, [X] * 4, [y] * 4, X, identity, 0, 24)
     assert len(np.unique(losses["m"])) == 4
     assert abs(np.array(predictions["m"]) - 0.5).min() > 0  # not the zeros that it came with
 
@@ -198,7 +198,7 @@ def test_each_run_is_a_fit_from_scratch():
 
     data_X, data_y = draw_runs(2)
     data_X[1], data_y[1] = data_X[0], data_y[0]
-    losses, predictions = train_runs({"m": build()}, data_X, data_y, X, identity, 5)
+    losses, predictions, _ = train_runs({"m": build()}, data_X, data_y, X, identity, 5)
     expected_model = build()
     expected = fit_losses(expected_model, data_X[0], data_y[0])
     for run in range(2):

@@ -1,0 +1,1 @@
+"""The questions that the tutorial leaves open, one script each: `python -m extensions.NAME`."""

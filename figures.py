@@ -1,0 +1,144 @@
+"""The figures of an experiment."""
+
+from itertools import cycle
+
+from report import count, half_interval
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+# Line style and lightness differ as well as the hue, for print in grey.
+LINES = [
+    {"color": "#0b2a4a", "linestyle": "-"},
+    {"color": "#c1440e", "linestyle": "--"},
+    {"color": "#2a8c82", "linestyle": "-."},
+    {"color": "#b07d00", "linestyle": ":"},
+]
+SMOOTHING = 11  # updates in the moving mean of a comparison's curves
+
+
+def draw_comparison(losses, title, batch_size, panels=None):
+    """Draw the mean loss per update of each model, with the 95% interval of the mean as a band.
+
+    Both are moving means over SMOOTHING updates. For a single run there is no band; the loss
+    of every update is drawn as a thin line.
+
+    Args:
+        losses: dict of model name to the loss of every update, shape `(n_runs, n_updates)`;
+            as many models in a panel as there are LINES, at most.
+        title: str.
+        batch_size: sequences per update.
+        panels: dict of a panel's title to the names of its models; None draws all in one.
+
+    Returns:
+        The figure.
+    """
+    panels = panels or {"": list(losses)}
+    figure, all_axes = new_figure(batch_size, len(panels))
+    for axes, (panel, names) in zip(all_axes, panels.items(), strict=True):
+        axes.set_title(panel, fontsize="medium")
+        for name, line in zip(names, LINES[: len(names)], strict=True):
+            draw_runs(axes, name, losses[name], line)
+        axes.legend()
+    if len(losses[name]) == 1:
+        what = f"one run: every update (thin), moving mean of {SMOOTHING} updates (thick)"
+    else:
+        what = (
+            f"mean of {len(losses[name])} runs with its 95% interval, over {SMOOTHING} updates each"
+        )
+    figure.suptitle(f"{title}\n{what}", fontsize="large")
+    return figure
+
+
+def draw_runs(axes, name, losses, line):
+    """Draw one model's losses, shape `(n_runs, n_updates)`, in a style of LINES."""
+    n_runs, n_updates = losses.shape
+    updates = np.arange(1, n_updates + 1)
+    smooth = pd.DataFrame(losses.T).rolling(SMOOTHING, center=True, min_periods=1).mean().T
+    mean = smooth.mean()
+    marker = "o" if n_updates == 1 else None  # a line needs two points
+    axes.plot(updates, mean, label=name, linewidth=2, marker=marker, **line)
+    if n_runs == 1:
+        axes.plot(updates, losses[0], color=line["color"], linewidth=0.8, alpha=0.45)
+    else:
+        half = half_interval(smooth)
+        axes.fill_between(updates, mean - half, mean + half, color=line["color"], alpha=0.2)
+
+
+def draw_loss(history, title, batch_size):
+    """Draw the loss along one training; return the figure.
+
+    Args:
+        history: a `training.LossHistory` after `fit`.
+        title: str.
+        batch_size: sequences per update.
+    """
+    figure, (axes,) = new_figure(batch_size)
+    axes.plot(history.updates, history.losses, marker=".", **LINES[0])
+    what = f"each point: mean of {count(history.updates[0], 'update')}"
+    figure.suptitle(f"{title}\n{what}", fontsize="large")
+    return figure
+
+
+def new_figure(batch_size, n_panels=1):
+    """Return a figure and its axes, a panel each, for training losses over updates."""
+    figure, all_axes = plt.subplots(
+        1, n_panels, figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+    )
+    all_axes[0, 0].set_ylabel("training loss (cross-entropy, nats)")
+    for axes in all_axes[0]:
+        axes.set_xlabel(f"update ({count(batch_size, 'sequence')} each)")
+        axes.grid(alpha=0.3)
+    return figure, all_axes[0]
+
+
+def draw_means(axes, table, x, y, by):
+    """Draw means over runs with their 95% intervals.
+
+    Args:
+        axes: of matplotlib.
+        table: DataFrame with one row a run.
+        x: the column along the horizontal axis.
+        y: the column whose means are drawn.
+        by: the column that has a line for each of its values, or a list of such columns.
+    """
+    for (name, rows), line in zip(table.groupby(by, sort=False), cycle(LINES)):
+        values = rows.groupby(x)[y]
+        style = {"marker": "o", "markersize": 4, "capsize": 3, **line}
+        axes.errorbar(
+            values.mean().index, values.mean(), values.agg(half_interval), label=name, **style
+        )
+    axes.grid(alpha=0.3)
+
+
+def draw_over_parameters(axes, table, y, by):
+    """Draw what `draw_means` draws, over the column `parameters` on a logarithmic scale."""
+    draw_means(axes, table, "parameters", y, by)
+    axes.set_xlabel("parameters")
+    axes.set_xscale("log")
+    sizes = np.unique(table.parameters)
+    sizes = sizes[np.diff(sizes, prepend=0) > 0.5 * sizes]  # labels need room
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+
+
+def draw_sequence(table):
+    """Draw what `sequence_table` returns; return the figure."""
+    figure, (values, labels) = plt.subplots(
+        2, sharex=True, figsize=(8, 4.5), layout="constrained", height_ratios=(3, 1)
+    )
+    values.bar(table.step, table.value, color="#b9c4cf", label="value")
+    values.plot(table.step, table.cumulative_sum, marker="o", label="cumulative sum", **LINES[0])
+    values.axhline(table.limit[0], label="limit", **LINES[1])
+    values.set_title("One sequence: the label turns 1 when the cumulative sum reaches the limit")
+    values.set_ylabel("value, sum (no unit)")
+    values.legend()
+    labels.step(table.step, table.label, where="mid", marker="s", color=LINES[2]["color"])
+    labels.set_ylabel("label")
+    labels.set_yticks([0, 1])
+    labels.margins(y=0.2)
+    labels.set_xlabel("time step")
+    labels.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
+    return figure
