@@ -1,6 +1,6 @@
 """Every script as a user runs it: options, errors, files, Ctrl-C."""
 
-import importlib
+import importlib.util
 import os
 import signal
 import subprocess
@@ -8,6 +8,8 @@ import sys
 import time
 from itertools import chain
 from pathlib import Path
+
+from benchmarks.update_cost import PACKAGES, WAYS
 
 import pandas as pd
 import pytest
@@ -27,6 +29,12 @@ COUNTS["extensions.find_smaller_model"] = COUNTS["compare_directions"] | {"seque
 COUNTS["extensions.compare_depths"] = COUNTS["compare_directions"]
 COUNTS["extensions.variable_length"] = COUNTS["compare_directions"]
 COUNTS["extensions.sine_to_cosine"] = COUNTS["compare_directions"]
+COUNTS["benchmarks.update_cost"] = {
+    "timesteps": "4",
+    "units": "3",
+    "sequences": "2",
+    "runs": "2",
+}
 COLUMNS = {
     "data": ["step", "value", "cumulative_sum", "limit", "label"],
     "lstm_forward": ["update", "loss"],
@@ -163,6 +171,20 @@ def test_same_seed_same_files(scripts, tmp_path):
             assert (again / file.name).read_bytes() == file.read_bytes()
     names = {f"{name_of(script)}{ending}" for script in scripts for ending in (".csv", ".png")}
     assert {path.name for path in output.iterdir()} == names
+
+
+def test_benchmark_names_what_is_absent(tmp_path):
+    process = start("benchmarks.update_cost", *small("benchmarks.update_cost", tmp_path))
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    table = pd.read_csv(tmp_path / "update_cost.csv")
+    assert table.columns.tolist() == ["way", "round", "ms_per_update", "fixed_seconds"]
+    for way, package in PACKAGES.items():
+        absent = importlib.util.find_spec(package) is None
+        assert (f"{way}: absent" in out) == absent
+        assert (way in set(table.way)) == (not absent)
+    assert set(WAYS) - set(PACKAGES) <= set(table.way) and set(table["round"]) == {1, 2}
+    assert (tmp_path / "update_cost.png").exists()
 
 
 def test_seeds_differ(tmp_path):

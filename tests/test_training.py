@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from benchmarks.update_cost import PACKAGES, WAYS
 from bilstm import get_bi_lstm_model
 from compare_directions import get_aligned_backward_model, get_backward_model
 from data import get_sequences
@@ -225,3 +226,13 @@ def test_history_holds_means_since_the_last_record():
 )
 def test_updates_per_record(n_sequences, batch_size, updates):
     assert updates_per_record(n_sequences, batch_size) == updates
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_all_ways_of_the_benchmark_train_alike(name):
+    if name in PACKAGES:
+        pytest.importorskip(PACKAGES[name])
+    X, y = get_sequences(12, 6, 1)
+    way, _ = WAYS[name]
+    expected = train_model(fresh(get_lstm_model, 6, 4), X, y).mean()
+    assert way(fresh(get_lstm_model, 6, 4), X, y) == pytest.approx(expected, abs=1e-4)

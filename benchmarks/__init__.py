@@ -1,0 +1,1 @@
+"""How fast the training is, beside other ways to do the same: `python -m benchmarks.NAME`."""

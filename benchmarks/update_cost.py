@@ -1,0 +1,124 @@
+"""What does one update cost?
+
+    python -m benchmarks.update_cost
+
+trains the forward LSTM of lstm_forward.py, one sequence per update, in each way there is: as the
+tutorial does, with Keras' other methods, and with training.py. Each way trains a new model on two
+numbers of sequences: the difference gives the time per update, the rest is the fixed cost (to
+trace and to compile). The ways take turns, so that the machine's moods hit all alike. A plain
+PyTorch loop and a JAX scan join in if they are installed. Takes about 2 minutes on 2 CPU cores.
+"""
+
+import time
+
+from benchmarks.other_frameworks import train_with_jax, train_with_pytorch
+from command_line import parse_options, run
+from data import get_sequences
+from figures import LINES
+from lstm_forward import get_lstm_model
+from report import save
+from training import train_model, updates_per_record
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+
+def fit_each_sequence(model, X, y):
+    """Train as the tutorial does: call `fit` once for every sequence."""
+    fits = [model.fit(X[i : i + 1], y[i : i + 1], batch_size=1, verbose=0) for i in range(len(X))]
+    return np.mean([fit.history["loss"] for fit in fits])
+
+
+def train_each_batch(model, X, y):
+    """Call `train_on_batch` for every sequence."""
+    return np.mean([model.train_on_batch(X[i : i + 1], y[i : i + 1])[0] for i in range(len(X))])
+
+
+def fit_once(model, X, y):
+    """Call `fit` once for all sequences."""
+    return model.fit(X, y, batch_size=1, shuffle=False, verbose=0).history["loss"][0]
+
+
+def fit_once_compiled(model, X, y):
+    """Call `fit` once, with many updates per execution and XLA, as lstm_forward.py does."""
+    model.steps_per_execution = updates_per_record(len(X), 1)
+    model.jit_compile = True
+    return fit_once(model, X, y)
+
+
+def call_train_model(model, X, y):
+    """Call `train_model` of training.py."""
+    return train_model(model, X, y).mean()
+
+
+# Each way with the part of `--sequences` that it trains on: the slow ones would take hours.
+WAYS = {
+    "fit, once per sequence (tutorial)": (fit_each_sequence, 1 / 1000),
+    "train_on_batch": (train_each_batch, 1 / 50),
+    "fit, once": (fit_once, 1 / 20),
+    "fit, once, compiled": (fit_once_compiled, 1 / 10),
+    "train_model": (call_train_model, 1),
+    "PyTorch loop": (train_with_pytorch, 1 / 20),
+    "JAX scan": (train_with_jax, 1),
+}
+PACKAGES = {"PyTorch loop": "torch", "JAX scan": "jax"}
+
+
+def measure(way, n_sequences, options):
+    """Return a way's seconds for one training of a new model, its data and model made before."""
+    X, y = get_sequences(n_sequences, options.timesteps, options.seed)
+    keras.utils.set_random_seed(options.seed)
+    model = get_lstm_model(options.timesteps, options.units)
+    start = time.perf_counter()
+    way(model, X, y)
+    return time.perf_counter() - start
+
+
+def draw(table):
+    """Draw the median of each way, and the range of all rounds."""
+    figure, panels = plt.subplots(1, 2, sharey=True, figsize=(8, 4), layout="constrained")
+    for axes, column in zip(panels, ("ms_per_update", "fixed_seconds"), strict=True):
+        by_way = table.groupby("way", sort=False)[column]
+        median = by_way.median()
+        spread = np.abs([by_way.min() - median, by_way.max() - median])
+        axes.barh(median.index, median, xerr=spread, color=LINES[0]["color"], ecolor="#c1440e")
+        axes.grid(axis="x", alpha=0.3)
+    panels[0].invert_yaxis()
+    panels[0].set_xscale("log")
+    panels[0].set_xlabel("milliseconds per update (logarithmic)")
+    panels[1].set_xlabel("fixed cost (seconds)")
+    figure.suptitle(f"The cost of training: median and range of {table['round'].max()} rounds")
+    return figure
+
+
+def main(arguments=None):
+    options = parse_options(
+        __file__, __doc__, arguments, timesteps=10, units=20, sequences=20_000, runs=5
+    )
+    ways = dict(WAYS)
+    for name, package in PACKAGES.items():
+        try:
+            measure(ways[name][0], 1, options)  # imports the package, outside the clock
+        except ImportError:
+            print(f"{name}: absent ({package} is not installed)")
+            del ways[name]
+    rows = []
+    progress = keras.utils.Progbar(options.runs, unit_name="round")
+    for n_round in range(1, options.runs + 1):
+        for name, (way, part) in ways.items():
+            n_more = max(1, round(part * options.sequences))
+            first = measure(way, 1, options)
+            per_update = (measure(way, 1 + n_more, options) - first) / n_more
+            rows.append((name, n_round, 1000 * per_update, first - per_update))
+        progress.add(1)
+    table = pd.DataFrame(rows, columns=["way", "round", "ms_per_update", "fixed_seconds"])
+    print(f"Median (smallest to largest) of {options.runs} rounds:")
+    of_ways = table.drop(columns="round").groupby("way", sort=False)
+    print(of_ways.agg(lambda v: f"{v.median():.2g} ({v.min():.2g} to {v.max():.2g})").to_string())
+    save(options, draw(table), table)
+
+
+if __name__ == "__main__":
+    run(main)

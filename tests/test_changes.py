@@ -1,0 +1,117 @@
+"""README's table of what changed since 2017: both sides, where the old one still runs."""
+
+from data import get_sequence, get_sequences
+from extensions.compare_cells import get_cell_model
+from lstm_forward import get_lstm_model
+from training import train_model
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+X, y = get_sequences(8, 6, 0)
+
+
+def old_model(**settings):
+    """Build the forward model as the tutorial did."""
+    model = keras.Sequential()
+    model.add(layers.LSTM(3, input_shape=(6, 1), return_sequences=True, **settings))
+    model.add(layers.TimeDistributed(layers.Dense(1, activation="sigmoid")))
+    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["acc"])
+    return model
+
+
+@pytest.fixture
+def models():
+    with pytest.warns(UserWarning, match="input_shape"):
+        old = old_model()
+    new = get_lstm_model(6, 3)
+    new.set_weights(old.get_weights())
+    return old, new
+
+
+def test_input_shape_warns_and_builds_the_same(models):
+    old, new = models
+    np.testing.assert_array_equal(old.predict(X, verbose=0), new.predict(X, verbose=0))
+
+
+def test_predict_classes_is_gone(models):
+    _, model = models
+    with pytest.raises(AttributeError, match="predict_classes"):
+        model.predict_classes(X)
+    probabilities = model.predict(X, verbose=0)
+    classes = (probabilities > 0.5).astype(int)
+    np.testing.assert_array_equal(classes, np.where(probabilities > 0.5, 1, 0))
+    assert probabilities.argmax(axis=-1).max() == 0  # what is often advised instead: all 0
+
+
+def test_history_names_the_metric_as_compile_does(models):
+    old, new = models
+    old_history = old.fit(X, y, verbose=0).history
+    new_history = new.fit(X, y, verbose=0).history
+    assert set(old_history) == {"acc", "loss"} and set(new_history) == {"accuracy", "loss"}
+
+
+def test_fit_in_a_loop_gives_the_losses_of_one_call(models):
+    old, new = models
+    loop = [old.fit(X[i : i + 1], y[i : i + 1], verbose=0).history["loss"][0] for i in range(8)]
+    np.testing.assert_allclose(train_model(new, X, y), loop, atol=1e-5)
+
+
+def test_go_backwards_returns_the_last_step_first(models):
+    _, forward = models
+    with pytest.warns(UserWarning, match="input_shape"):
+        backward = old_model(go_backwards=True)
+    backward.set_weights(forward.get_weights())
+    of_reversed = forward.predict(X[:, ::-1], verbose=0)  # its first step is X's last
+    np.testing.assert_allclose(backward.predict(X, verbose=0), of_reversed, atol=1e-6)
+
+
+def weights_after(seed):
+    seed()
+    return get_lstm_model(6, 3).get_weights()[0], np.random.default_rng().random()
+
+
+def test_seeds():
+    old, old_again = (weights_after(lambda: np.random.seed(1)) for _ in range(2))
+    assert not np.array_equal(old[0], old_again[0])
+    new, new_again = (weights_after(lambda: keras.utils.set_random_seed(1)) for _ in range(2))
+    np.testing.assert_array_equal(new[0], new_again[0])
+    assert new[1] != new_again[1]  # a generator of one's own needs its own seed
+
+
+def test_shapes():
+    model = get_lstm_model(6, 3)
+    sequence, labels = get_sequence(6, 0)
+    with pytest.raises(ValueError, match="Expected shape"):
+        model.predict(sequence, verbose=0)
+    model.fit(sequence.reshape(1, 6, 1), labels.reshape(1, 6, 1), verbose=0)
+
+
+def test_time_distributed_changes_nothing():
+    losses, predictions = [], []
+    for output in (
+        layers.Dense(1, activation="sigmoid"),
+        layers.TimeDistributed(layers.Dense(1, activation="sigmoid")),
+    ):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((6, 1)), layers.LSTM(3, return_sequences=True)])
+        output.build((None, 6, 3))
+        model.add(output)
+        output.set_weights([np.full((3, 1), 0.5), np.zeros(1)])
+        model.compile(loss="binary_crossentropy", optimizer="adam")
+        losses.append(train_model(model, X, y))
+        predictions.append(model.predict(X, verbose=0))
+        assert output.count_params() == 4
+    np.testing.assert_allclose(*losses, atol=1e-6)
+    np.testing.assert_allclose(*predictions, atol=1e-6)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_bidirectional_reads_the_future(bidirectional):
+    model = get_cell_model(6, 3, bidirectional=bidirectional)
+    changed = X.copy()
+    changed[:, -1] += 1
+    first, first_of_changed = (model.predict(x, verbose=0)[:, 0] for x in (X, changed))
+    assert np.array_equal(first, first_of_changed) == (not bidirectional)

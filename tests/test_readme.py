@@ -1,0 +1,146 @@
+"""README against the code: links, commands, options, functions, figures, snippets."""
+
+import ast
+import importlib
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from bilstm import get_bi_lstm_model
+from command_line import COUNT_HELP
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
+PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+CODE = re.findall(r"`([^`]+)`", PROSE)
+FILES = [file for file in ROOT.rglob("*.py") if ".venv" not in file.parts]
+SNIPPETS = [block for language, block in BLOCKS if language == "python"]
+LINES = [line for language, block in BLOCKS if not language for line in block.splitlines()]
+COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ")]
+
+
+def anchors():
+    headings = re.findall(r"^#+ (.*)$", PROSE, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links():
+    targets = re.findall(r"\]\(([^)]+)\)", PROSE)
+    assert len(targets) > 30
+    for target in targets:
+        if target.startswith("#"):
+            assert target[1:] in anchors()
+        elif not re.match(r"https://[\w./-]+$", target):
+            assert (ROOT / target).exists(), target
+
+
+def test_every_file_is_linked_or_stands_in_a_command():
+    for file in FILES:
+        if file.name not in ("__init__.py", "conftest.py") and file.parent.name != "tests":
+            module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+            assert f"]({file.relative_to(ROOT).as_posix()})" in README or module in README
+
+
+def test_figures():
+    figures = {path.name for path in (ROOT / "docs").glob("*.png")}
+    shown = set(re.findall(r"!\[[^]]+\]\(docs/([^)]+)\)", README))
+    sys.path.insert(0, str(ROOT / "docs"))
+    refreshed = {
+        f"{script.split('.')[-1]}.png" for script in importlib.import_module("refresh").SCRIPTS
+    }
+    assert figures == shown == refreshed
+    assert all((ROOT / "docs" / figure).stat().st_size < 150_000 for figure in figures)
+
+
+def help_of(script, capsys):
+    with pytest.raises(SystemExit):
+        importlib.import_module(script).main(["--help"])
+    return capsys.readouterr().out
+
+
+def script_of(words):
+    return words[2] if words[1] == "-m" else words[1].removesuffix(".py").replace("/", ".")
+
+
+def test_commands(capsys):
+    assert len(COMMANDS) > 15
+    for command in COMMANDS:
+        words = shlex.split(command)
+        script = script_of(words)
+        if script in ("pytest", "docs.refresh"):
+            continue
+        text = help_of(script, capsys)
+        for word in words:
+            if word.startswith("--"):
+                assert f"{word} " in text, command
+
+
+def test_main_commands():
+    for line in LINES:
+        for file in re.findall(r"\S+\.(?:py|txt)", line):
+            assert (ROOT / file).exists()
+
+
+def test_pytest_commands_select_tests():
+    sources = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    selections = [shlex.split(command)[-1] for command in COMMANDS if " -k " in command]
+    assert selections
+    for selection in selections:
+        assert re.search(rf"def test_\w*{selection}", sources)
+
+
+def test_options():
+    table = dict(re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", README, flags=re.MULTILINE))
+    assert {"seed", "output", "show", *(count.replace("_", "-") for count in COUNT_HELP)} == set(
+        table
+    )
+    for count, meaning in COUNT_HELP.items():
+        assert table[count.replace("_", "-")].strip() == meaning
+    mentioned = {word for code in CODE for word in re.findall(r"--[a-z-]+", code)}
+    assert mentioned - {"--help"} == {f"--{option}" for option in table}
+
+
+def names_in_the_code():
+    """Return every name, attribute, argument and string of the project's code."""
+    names = set()
+    for file in FILES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            for field in ("id", "name", "attr", "arg", "value", "module"):
+                value = getattr(node, field, None)
+                if isinstance(value, str):
+                    names.add(value)
+    return names
+
+
+def test_names():
+    names = names_in_the_code() | {file.stem for file in FILES}
+    identifiers = [code for code in CODE if re.fullmatch(r"[A-Za-z]\w*_\w*", code)]
+    assert len(identifiers) > 20
+    for identifier in identifiers:
+        assert identifier in names, identifier
+    for functions in re.findall(r"`(get_\w+|train_\w+)`", PROSE):
+        assert functions in names
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_snippets_run_in_an_empty_folder(snippet, tmp_path):
+    """With the builder pasted in where the snippet says so, else beside our modules."""
+    paste = "# paste get_bi_lstm_model from bilstm.py here\n"
+    environment = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    if paste not in snippet:
+        environment["PYTHONPATH"] = str(ROOT)
+    snippet = snippet.replace(paste, inspect.getsource(get_bi_lstm_model))
+    (tmp_path / "empty.py").write_text(snippet)
+    subprocess.run(
+        [sys.executable, "-W", "error::DeprecationWarning", "empty.py"],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
