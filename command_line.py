@@ -31,7 +31,7 @@ def parse_options(script, description, arguments=None, **counts):
 
     Returns:
         A namespace: `name` (str), `output` (Path of an existing directory), `seed` (int),
-        `show` (bool) and an int, or a tuple of different ints, for each of `counts`.
+        `show` (bool) and an int, or a sequence of ints, for each of `counts`.
 
     Raises:
         SystemExit: with status 2, after one line that names the option and the value, if
@@ -47,7 +47,7 @@ def parse_options(script, description, arguments=None, **counts):
     add = parser.add_argument
     for count, default in counts.items():
         flag = "--" + count.replace("_", "-")
-        several = {"nargs": "+", "action": Several} if isinstance(default, tuple) else {}
+        several = {"nargs": "+"} if isinstance(default, tuple) else {}
         shown = " ".join(map(str, default)) if several else default
         text = f"{COUNT_HELP[count]} (default: {shown})"
         add(flag, type=positive_integer, default=default, metavar="N", help=text, **several)
@@ -68,13 +68,6 @@ class OneLineErrorParser(argparse.ArgumentParser):
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}\n")
-
-
-class Several(argparse.Action):
-    """Store the values of an option that takes several, each once."""
-
-    def __call__(self, parser, namespace, values, option_string=None):
-        setattr(namespace, self.dest, tuple(dict.fromkeys(values)))
 
 
 def positive_integer(text):

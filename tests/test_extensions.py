@@ -199,15 +199,24 @@ def change_padding(X, y, weights):
     return X, y
 
 
-def test_padding_never_counts(any_length_model):
+def without_output_mask(model):
+    """Return the same model with no mask on its output, as Keras 3.16 and later leave it."""
+    unmasked = keras.Model(model.inputs, model.outputs[0] + 0.0)
+    unmasked.compile_from_config(model.get_compile_config())
+    return unmasked
+
+
+@pytest.mark.parametrize("change_model", [lambda model: model, without_output_mask])
+def test_padding_never_counts(any_length_model, change_model):
+    model = change_model(any_length_model)
     X, y, weights = get_padded_sequences(8, 2, 6, 3)
     changed_X, changed_y = change_padding(X, y, weights)
-    scores = any_length_model.evaluate(X, y, sample_weight=weights, verbose=0)
-    changed = any_length_model.evaluate(changed_X, changed_y, sample_weight=weights, verbose=0)
+    scores = model.evaluate(X, y, sample_weight=weights, verbose=0)
+    changed = model.evaluate(changed_X, changed_y, sample_weight=weights, verbose=0)
     assert changed == pytest.approx(scores, abs=1e-6)
 
     # Both are means over the real steps alone.
-    p = any_length_model.predict(X, verbose=0)[weights == 1].astype(float)
+    p = model.predict(X, verbose=0)[weights == 1].astype(float)
     labels = y[weights == 1]
     assert scores[0] == pytest.approx(-np.log(np.where(labels == 1, p, 1 - p)).mean(), abs=1e-5)
     assert scores[1] == pytest.approx(((p > 0.5) == labels).mean(), abs=1e-6)
@@ -230,7 +239,8 @@ def test_score_by_length():
     y = np.zeros((3, 4, 1))
     weights = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0]])
     predictions = np.zeros((3, 4, 1))
-    predictions[0, 0] = predictions[1, 3] = predictions[2, 2] = 1  # the last is padding
+    predictions[0, 0] = predictions[1, 3] = 1
+    predictions[2, 2:] = 1  # padding
     assert score_by_length(y, weights, predictions) == {"all": 6 / 8, 2: 3 / 4, 4: 3 / 4}
 
 
