@@ -28,9 +28,8 @@ def get_bi_lstm_model(n_timesteps, n_units=20, mode="concat"):
     """Build and compile a bidirectional LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, a whole number. Not None (any length): once
-            sequences of two lengths have come, TensorFlow traces the model for an unknown
-            length, for which TimeDistributed of Keras 3.15 takes the batch size.
+        n_timesteps: length of the sequences, a whole number. (None, for any length, takes a
+            plain Dense: TimeDistributed of Keras 3.15 then cuts sequences to a wrong length.)
         n_units: memory cells in each direction.
         mode: how the outputs of the two directions are merged: "sum", "mul", "ave" or
             "concat", which leaves `2 * n_units` of them.
@@ -70,8 +69,8 @@ def main(arguments=None):
     model = get_bi_lstm_model(options.timesteps, options.units)
     model.summary()
 
-    # For speed alone, the training is the same without: Keras makes several updates before it
-    # calls LossHistory, and XLA compiles them.
+    # For speed alone, from about 1,000 updates on; the training is the same without. Keras makes
+    # several updates before it calls LossHistory, and XLA compiles them.
     model.steps_per_execution = updates_per_record(len(X), options.batch_size)
     model.jit_compile = True
     history = LossHistory()

@@ -96,6 +96,8 @@ def writable_directory(parser, options):
     try:
         if not options.output:
             raise OSError(None, "is empty")
+        if directory.is_file():
+            raise OSError(None, "is a file, not a directory")
         directory.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=directory).close()
         for file in output_files(directory, options.name):

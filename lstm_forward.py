@@ -24,9 +24,8 @@ def get_lstm_model(n_timesteps, n_units=20, backwards=False):
     """Build and compile an LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, a whole number. Not None (any length): once
-            sequences of two lengths have come, TensorFlow traces the model for an unknown
-            length, for which TimeDistributed of Keras 3.15 takes the batch size.
+        n_timesteps: length of the sequences, a whole number. (None, for any length, takes a
+            plain Dense: TimeDistributed of Keras 3.15 then cuts sequences to a wrong length.)
         n_units: memory cells.
         backwards: read the sequence from its end. The outputs then come last time step first,
             as Keras leaves them.
@@ -62,8 +61,8 @@ def main(arguments=None):
     model = get_lstm_model(options.timesteps, options.units)
     model.summary()
 
-    # For speed alone, the training is the same without: Keras makes several updates before it
-    # calls LossHistory, and XLA compiles them.
+    # For speed alone, from about 1,000 updates on; the training is the same without. Keras makes
+    # several updates before it calls LossHistory, and XLA compiles them.
     model.steps_per_execution = updates_per_record(len(X), options.batch_size)
     model.jit_compile = True
     history = LossHistory()

@@ -89,7 +89,7 @@ def in_words(differences, less="lower", more="higher"):
     mean = np.mean(differences)
     word = less if mean < 0 else more
     if len(differences) == 1:
-        return f"{abs(mean):.3f} {word} in this single run"
+        return f"{abs(mean):.3f} {word} (one run, no interval)"
     if abs(mean) <= half_interval(differences):
         return f"neither clearly {less} nor {more} ({with_interval(differences, sign='+')})"
     return f"{with_interval(np.multiply(differences, np.sign(mean)))} {word}"

@@ -4,9 +4,9 @@
 
 trains bidirectional LSTMs of 1, 5 and 50 memory cells per direction on 10,000 and on 50,000
 sequences, one or ten per update, 3 times each. Expect a single cell per direction, 27 parameters,
-to come near lesson 10's recipe with its 20,901, and none to be right on all of 10,000 sequences.
-It takes about 2 minutes on 2 CPU cores. Training times differ each time you run it, so they are
-printed but in no file.
+to come near lesson 10's recipe with its 20,901 if it is updated after every sequence, and no model
+to be right on all of 100 sequences. It takes two to three minutes on 2 CPU cores. Training times
+differ each time you run it, so they are printed but in no file.
 """
 
 from argparse import Namespace
@@ -64,9 +64,9 @@ def answer(table, seconds):
     text += (
         f" The best, of {int(best.parameters):,} parameters, gets {whole:.1%} of 10,000 sequences"
         f" right, so that 100 of 100 would come up with a probability of {whole**100:.1%}."
-        " And 100 of 100 right would only show that it is"
-        # Of a model that gets less right, 100 of 100 come up in less than 2.5% of all cases.
-        f" right on {0.025 ** (1 / 100):.1%} to 100% of all sequences (95% interval)."
+        # A model that gets less right has 100 of 100 right in less than 2.5% of all cases.
+        f" And 100 right of 100 only show that a model gets {0.025 ** (1 / 100):.1%} to 100% of"
+        " all sequences right (95% interval)."
     )
     return text
 

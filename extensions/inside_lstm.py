@@ -123,7 +123,7 @@ def main(arguments=None):
     print(
         f"Answer: at step {step} of 1,000 new sequences, the state of unit {unit} has a correlation"
         f" of {correlation:.3f} (95% interval {low:.3f} to {high:.3f}) with the cumulative sum;"
-        " a cell that only counted steps would have 0."
+        " as the step is fixed, that is no mere count of steps."
     )
     save(options, draw(table, cells["cell_state"][0], unit), table)
 

@@ -2,8 +2,9 @@
 
     python -m extensions.sine_to_cosine
 
-predicts the cosine of a random phase from its sine, half a period long. First as a reader of the
-tutorial did it, with its classifier: that can only say 0 or 1. Then as a regression: with a linear
+predicts the cosine of a random phase from its sine; ten time steps are half a period. First as a
+reader of the tutorial did it, with its classifier, which can only say 0 or 1, and with the cosine
+of the sine as its target, not the cosine of the phase. Then as a regression: with a linear
 output and the mean squared error, forward and bidirectional, 30 times each. Expect the second
 direction to help at the first time step, where the past cannot tell whether the sine rises or
 falls. It takes about 25 seconds on 2 CPU cores.
@@ -69,7 +70,7 @@ def draw(wave, table):
     """Draw one wave as each model sees it, and the error of the regressions over the steps."""
     figure, (curves, errors) = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
     curves.plot(wave.index, wave.truth, color="#b9c4cf", linewidth=7, label="true cosine")
-    for model, line in zip(("forward", "bidirectional", "classifier"), LINES, strict=False):
+    for model, line in zip(("forward", "bidirectional", "reader's classes"), LINES, strict=False):
         curves.plot(wave.index, wave[model], marker=".", label=model, **line)
     curves.set_title("one new wave")
     curves.set_ylabel("cosine, class")
@@ -89,7 +90,7 @@ def main(arguments=None):
     options = parse_options(
         __file__, __doc__, arguments, timesteps=10, units=20, sequences=3000, batch_size=10, runs=30
     )
-    # As the reader did it: a classifier, and the cosine of the sine for that of the phase.
+    # As the reader did it: a classifier, and cos(sin(phase)) as its target.
     keras.utils.set_random_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     X, _ = get_waves(options.sequences, options.timesteps, rng)
@@ -115,9 +116,10 @@ def main(arguments=None):
     print(
         f"Answer: with a linear output, the mean absolute error at the first time step is"
         f" {with_interval(forward)} forward and {with_interval(bidirectional)} bidirectional."
-        f" With a sigmoid and classes, {classes.mean():.1%} of the predictions are 1, the rest 0."
+        f" Of the reader's classes, {classes.mean():.1%} are 1, the rest 0: a sigmoid with a"
+        " threshold can say nothing else."
     )
-    wave = pd.DataFrame({"truth": y_new[0, :, 0], "classifier": classes[0, :, 0]})
+    wave = pd.DataFrame({"truth": y_new[0, :, 0], "reader's classes": classes[0, :, 0]})
     for name, model in models.items():  # as the last run left it
         wave[name] = model.predict(X_new[:1], verbose=0)[0, :, 0]
     wave.index += 1
