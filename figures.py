@@ -102,7 +102,7 @@ def draw_means(axes, table, x, y, by):
         table: DataFrame with one row a run.
         x: the column along the horizontal axis.
         y: the column whose means are drawn.
-        by: the column that has a line for each of its values, or a list of such columns.
+        by: the column that has a line for each of its values.
     """
     for (name, rows), line in zip(table.groupby(by, sort=False), cycle(LINES)):
         values = rows.groupby(x)[y]

@@ -74,24 +74,22 @@ def with_interval(values, sign=""):
     return mean if len(values) == 1 else f"{mean} ± {half_interval(values):.3f}"
 
 
-def in_words(differences, less="lower", more="higher"):
-    """Say in words whether the mean of differences is below or above 0.
+def in_words(differences):
+    """Say in words whether one of two models is lower or higher.
 
     Args:
-        differences: array of shape `(n_runs,)`.
-        less: what to call a mean below 0.
-        more: what to call a mean above 0.
+        differences: the one less the other in each run, array of shape `(n_runs,)`.
 
     Returns:
         str: `0.123 ± 0.004 lower`, or, if 0 lies in the 95% interval of the mean, that the
         direction is not clear.
     """
     mean = np.mean(differences)
-    word = less if mean < 0 else more
+    word = "lower" if mean < 0 else "higher"
     if len(differences) == 1:
         return f"{abs(mean):.3f} {word} (one run, no interval)"
     if abs(mean) <= half_interval(differences):
-        return f"neither clearly {less} nor {more} ({with_interval(differences, sign='+')})"
+        return f"neither clearly lower nor higher ({with_interval(differences, sign='+')})"
     return f"{with_interval(np.multiply(differences, np.sign(mean)))} {word}"
 
 

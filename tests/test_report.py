@@ -135,10 +135,10 @@ def test_a_difference_in_words():
         in_words(differences)
         == f"{-differences.mean():.3f} ± {half_interval(differences):.3f} lower"
     )
-    assert in_words(-differences, more="worse").endswith(f"{half_interval(differences):.3f} worse")
+    assert in_words(-differences).endswith(f"{half_interval(differences):.3f} higher")
     assert in_words([-0.1, 0.2]) == "neither clearly lower nor higher (+0.050 ± 1.906)"
     assert in_words([-0.0001, 0.00001]).startswith("neither clearly lower nor higher (+0.000 ±")
-    assert in_words([0.25], more="worse") == "0.250 worse (one run, no interval)"
+    assert in_words([0.25]) == "0.250 higher (one run, no interval)"
 
 
 def test_direction_is_clear_just_when_students_test_says_so():
