@@ -59,6 +59,25 @@ def test_figures():
     assert all((ROOT / "docs" / figure).stat().st_size < 150_000 for figure in figures)
 
 
+def test_refresh_copies_all_figures_or_none(tmp_path, monkeypatch):
+    refresh = importlib.import_module("docs.refresh")
+    monkeypatch.setattr(refresh, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    figure = tmp_path / "docs" / "data.png"
+    figure.parent.mkdir()
+    figure.write_text("old")
+    monkeypatch.setattr(refresh, "SCRIPTS", ["data", "no_such_script"])
+    with pytest.raises(SystemExit, match="no_such_script ended with status 1"):
+        refresh.main()
+    assert figure.read_text() == "old"
+    monkeypatch.setattr(refresh, "SCRIPTS", ["data"])
+    refresh.main()
+    assert figure.read_bytes() == (tmp_path / "results" / "data.png").read_bytes()
+    monkeypatch.setattr(refresh, "LARGEST_FIGURE", 1000)
+    with pytest.raises(SystemExit, match="larger than 1,000 bytes"):
+        refresh.main()
+
+
 def help_of(script, capsys):
     with pytest.raises(SystemExit):
         importlib.import_module(script).main(["--help"])
