@@ -4,7 +4,7 @@
 
 trains the forward LSTM of lstm_forward.py on 10,000 sequences, then computes every gate at every
 step of new sequences in NumPy, from the trained weights. Expect the output of Keras to 1e-5, and a
-memory cell whose state follows the cumulative sum. It takes about 8 seconds on 2 CPU cores.
+memory cell whose state follows the cumulative sum. It takes about 10 seconds on 2 CPU cores.
 """
 
 from command_line import parse_options, run
@@ -17,8 +17,6 @@ from training import train_model
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
-
-GATES = ["input_gate", "forget_gate", "output_gate", "candidate"]
 
 
 def sigmoid(x):
@@ -114,7 +112,7 @@ def main(arguments=None):
     for name, values in cells.items():
         table[name] = values[0, :, unit]
     table["rescaled_sum"] = slope * sums[0] + intercept
-    table["prediction"] = predictions[0]
+    table["prediction"] = predictions[0, :, 0]
 
     step = (options.timesteps + 1) // 2
     correlation = np.corrcoef(sums[:, step - 1], cells["cell_state"][:, step - 1, unit])[0, 1]
