@@ -179,7 +179,15 @@ def train_runs_on(models, get_data, options, n_test, score):
 def train_runs_on_sums(models, options, n_test=1000, score=score_labels):
     """Train models on the tutorial's problem, as `train_runs_on` does.
 
-    All models take sequences of the same length, which is that of the data.
+    Args:
+        models: dict of name to compiled Keras model. All take sequences of the same length,
+            which is that of the data.
+        options: as for `train_runs_on`.
+        n_test: number of test sequences.
+        score: function of labels and predictions, like `data.score_labels`.
+
+    Returns:
+        The three dicts of `train_runs`.
     """
     n_timesteps = next(iter(models.values())).input_shape[1]
 
