@@ -9,29 +9,46 @@ bidirectional LSTM, and no better accuracy than the forward one has. It takes ab
 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
 """
 
-from bilstm import get_bi_lstm_model
-from command_line import parse_options, run
-from figures import draw_comparison
-from lstm_forward import get_lstm_model
-from report import comparison_losses, print_comparison, save
-from training import train_runs_on_sums
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=250,
+        batch_size=1,
+        learning_rate=0.001,
+        runs=30,
+    )
+
+from functools import partial
 
 import keras
 
+from bilstm import get_bi_lstm_model
+from common.figures import draw_comparison
+from common.files import save
+from common.results import print_comparison
+from common.training import train_runs
+from data import get_sequences, score_labels
+from lstm_forward import get_lstm_model
 
-def get_backward_model(n_timesteps, n_units=20):
+
+def get_backward_model(n_timesteps, n_units=20, learning_rate=0.001):
     """Build the tutorial's backward LSTM: its outputs come last time step first.
 
     The labels come first time step first, so it is trained on misaligned labels.
     """
-    return get_lstm_model(n_timesteps, n_units, backwards=True)
+    return get_lstm_model(n_timesteps, n_units, backwards=True, learning_rate=learning_rate)
 
 
-def get_aligned_backward_model(n_timesteps, n_units=20):
+def get_aligned_backward_model(n_timesteps, n_units=20, learning_rate=0.001):
     """Build a backward LSTM whose outputs are turned back to forward time."""
-    backward = get_lstm_model(n_timesteps, n_units, backwards=True)
+    backward = get_backward_model(n_timesteps, n_units, learning_rate)
     model = keras.Model(backward.inputs, keras.ops.flip(backward.outputs[0], axis=1))
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    model.compile_from_config(backward.get_compile_config())
     return model
 
 
@@ -43,16 +60,24 @@ MODELS = {
 }
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=250, batch_size=1, runs=30
+def main(options):
+    models = {
+        name: build(options.timesteps, options.units, learning_rate=options.learning_rate)
+        for name, build in MODELS.items()
+    }
+    losses, scores = train_runs(
+        models,
+        partial(get_sequences, n_timesteps=options.timesteps),
+        score_labels,
+        n_sequences=options.sequences,
+        n_runs=options.runs,
+        batch_size=options.batch_size,
+        seed=options.seed,
     )
-    models = {name: build(options.timesteps, options.units) for name, build in MODELS.items()}
-    losses, scores, _ = train_runs_on_sums(models, options)
     print_comparison(models, scores)
     figure = draw_comparison(losses, "Directions of an LSTM", options.batch_size)
-    save(options, figure, comparison_losses(losses))
+    save(options.output, options.name, figure, losses, scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

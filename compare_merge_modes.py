@@ -9,13 +9,28 @@ together, ave a little behind, mul far behind. It takes about 23 seconds on 2 CP
 `--runs 1` shows one run, as the tutorial does.
 """
 
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=250,
+        batch_size=1,
+        learning_rate=0.001,
+        runs=30,
+    )
+
 from functools import partial
 
 from bilstm import get_bi_lstm_model
-from command_line import parse_options, run
-from figures import draw_comparison
-from report import comparison_losses, print_comparison, save
-from training import train_runs_on_sums
+from common.figures import draw_comparison
+from common.files import save
+from common.results import print_comparison
+from common.training import train_runs
+from data import get_sequences, score_labels
 
 MODELS = {
     "bilstm_sum": partial(get_bi_lstm_model, mode="sum"),
@@ -25,16 +40,24 @@ MODELS = {
 }
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=250, batch_size=1, runs=30
+def main(options):
+    models = {
+        name: build(options.timesteps, options.units, learning_rate=options.learning_rate)
+        for name, build in MODELS.items()
+    }
+    losses, scores = train_runs(
+        models,
+        partial(get_sequences, n_timesteps=options.timesteps),
+        score_labels,
+        n_sequences=options.sequences,
+        n_runs=options.runs,
+        batch_size=options.batch_size,
+        seed=options.seed,
     )
-    models = {name: build(options.timesteps, options.units) for name, build in MODELS.items()}
-    losses, scores, _ = train_runs_on_sums(models, options)
     print_comparison(models, scores)
     figure = draw_comparison(losses, "Merge modes of a bidirectional LSTM", options.batch_size)
-    save(options, figure, comparison_losses(losses))
+    save(options.output, options.name, figure, losses, scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

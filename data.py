@@ -77,13 +77,36 @@ def score_labels(y, predictions):
         predictions: probabilities of label 1, same shape.
 
     Returns:
-        A tuple of three floats: the binary cross-entropy in nats, the part of the time steps
-        predicted right (at a threshold of 0.5), the part of the sequences right at every step.
+        A dict of three floats: `loss`, the binary cross-entropy in nats; `accuracy`, the share
+        of the time steps predicted right (at a threshold of 0.5); and `sequence_accuracy`, the
+        share of the sequences right at every step.
     """
     p = np.clip(np.asarray(predictions, np.float64), 1e-7, 1 - 1e-7)  # as Keras clips
-    loss = -np.mean(np.where(y == 1, np.log(p), np.log(1 - p)))
     right = (p > 0.5) == (y == 1)
-    return loss, right.mean(), right.all(axis=1).mean()
+    return {
+        "loss": -np.mean(np.where(y == 1, np.log(p), np.log(1 - p))),
+        "accuracy": right.mean(),
+        "sequence_accuracy": right.all(axis=1).mean(),
+    }
+
+
+def tabulate_sequence(X, y):
+    """Return the columns of a table of one sequence, a row each time step.
+
+    Args:
+        X: values, shape `(n_timesteps,)`.
+        y: labels, shape `(n_timesteps,)`.
+
+    Returns:
+        A dict: `step`, counted from 1, `value`, `cumulative_sum`, `limit` and `label`.
+    """
+    return {
+        "step": np.arange(1, len(X) + 1),
+        "value": X,
+        "cumulative_sum": np.cumsum(X, dtype=np.float64),
+        "limit": len(X) / 4.0,
+        "label": y,
+    }
 
 
 def check_size(name, value):
@@ -96,21 +119,21 @@ def check_size(name, value):
         raise ValueError(f"{name} must be 1 or more, not {value!r}")
 
 
-def main(arguments=None):
+def main(options):
     # Here, so that a script that takes its data from this file needs NumPy alone.
-    from command_line import parse_options
-    from figures import draw_sequence
-    from report import save, sequence_table
+    import pandas as pd
 
-    options = parse_options(__file__, __doc__, arguments, timesteps=10)
+    from common.figures import draw_sequence
+    from common.files import save
+
     X, y = get_sequence(options.timesteps, options.seed)
     print(X)
     print(y)
-    table = sequence_table(X, y)
-    save(options, draw_sequence(table), table)
+    table = pd.DataFrame(tabulate_sequence(X, y))
+    save(options.output, options.name, draw_sequence(table), table, show=options.show)
 
 
 if __name__ == "__main__":
-    from command_line import run
+    from common.command_line import parse_options, run
 
-    run(main)
+    run(main, parse_options(__file__, __doc__, timesteps=10))

@@ -9,18 +9,26 @@ the time steps right, but less from an unlucky run: seed 0, the default, ends at
 about 10 seconds on 2 CPU cores, 4 of them to load TensorFlow.
 """
 
-from command_line import parse_options, run
-from data import get_sequences
-from figures import draw_loss
-from report import loss_table, print_sequences, print_steps, save
-from training import LossHistory, updates_per_record
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__, __doc__, timesteps=10, units=20, sequences=1000, batch_size=1, learning_rate=0.001
+    )
 
 import keras
 import numpy as np
+import pandas as pd
 from keras import layers
 
+from common.figures import draw_loss
+from common.files import save
+from common.results import print_sequences
+from common.training import LossHistory, compile_fit
+from data import get_sequences
 
-def get_lstm_model(n_timesteps, n_units=20, backwards=False):
+
+def get_lstm_model(n_timesteps, n_units=20, backwards=False, learning_rate=0.001):
     """Build and compile an LSTM that predicts a label at every time step.
 
     Args:
@@ -29,6 +37,7 @@ def get_lstm_model(n_timesteps, n_units=20, backwards=False):
         n_units: memory cells.
         backwards: read the sequence from its end. The outputs then come last time step first,
             as Keras leaves them.
+        learning_rate: step size of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
@@ -46,28 +55,22 @@ def get_lstm_model(n_timesteps, n_units=20, backwards=False):
             layers.TimeDistributed(layers.Dense(1, activation="sigmoid")),
         ]
     )
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
     return model
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=1000, batch_size=1
-    )
+def main(options):
     keras.utils.set_random_seed(options.seed)  # the initial weights
     rng = np.random.default_rng(options.seed)  # the data
     X, y = get_sequences(options.sequences, options.timesteps, rng)
 
-    model = get_lstm_model(options.timesteps, options.units)
+    model = get_lstm_model(options.timesteps, options.units, learning_rate=options.learning_rate)
     model.summary()
 
-    # For speed alone, from about 1,000 updates on; the training is the same without. Keras makes
-    # several updates before it calls LossHistory, and XLA compiles them.
-    model.steps_per_execution = updates_per_record(len(X), options.batch_size)
-    model.jit_compile = True
+    compile_fit(model)  # for speed alone: without this line the training is the same
     history = LossHistory()
     model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])
-    model.jit_compile = False  # evaluate and predict once: compiling takes longer
 
     X_test, y_test = get_sequences(1000, options.timesteps, rng)
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
@@ -75,12 +78,19 @@ def main(arguments=None):
 
     X_new, y_new = get_sequences(11, options.timesteps, rng)
     predicted = (model.predict(X_new, verbose=0) > 0.5).astype(int)
-    print_steps(y_new[0], predicted[0])
+    for expected, label in zip(y_new[0], predicted[0], strict=True):
+        print("Expected:", expected, "Predicted", label)
     print_sequences(y_new[1:], predicted[1:])
 
-    figure = draw_loss(history, "Forward LSTM", options.batch_size)
-    save(options, figure, loss_table(history))
+    table = pd.DataFrame({"update": history.updates, "loss": history.losses})
+    save(
+        options.output,
+        options.name,
+        draw_loss(table, "Forward LSTM", options.batch_size),
+        table,
+        show=options.show,
+    )
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

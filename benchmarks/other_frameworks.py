@@ -12,7 +12,8 @@ def train_with_pytorch(model, X, y):
     """Train in PyTorch's plain loop, with the fused Adam."""
     import torch
 
-    torch.set_num_threads(1)  # as training.py does for TensorFlow: the layers are small
+    learning_rate = float(model.optimizer.learning_rate)
+    torch.set_num_threads(1)  # as common/startup.py does for TensorFlow: the layers are small
     weights = [torch.from_numpy(weight.T.copy()) for weight in model.get_weights()]
     kernel, recurrent_kernel, bias, output_kernel, output_bias = weights
     n_units = recurrent_kernel.shape[1]
@@ -27,7 +28,7 @@ def train_with_pytorch(model, X, y):
         output.bias.copy_(output_bias)
     lstm.bias_hh_l0.requires_grad_(False)  # Keras has one bias where PyTorch has two
     parameters = [p for p in (*lstm.parameters(), *output.parameters()) if p.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=0.001, eps=1e-7, fused=True)
+    optimizer = torch.optim.Adam(parameters, lr=learning_rate, eps=1e-7, fused=True)
     loss_function = torch.nn.BCEWithLogitsLoss()
     inputs, targets = torch.from_numpy(X), torch.from_numpy(y).float()
     losses = []
@@ -45,6 +46,8 @@ def train_with_jax(model, X, y):
     """Train in one compiled JAX function: a scan over the updates."""
     import jax
     from jax import numpy as jnp
+
+    learning_rate = float(model.optimizer.learning_rate)
 
     def predict_logits(weights, x):
         kernel, recurrent_kernel, bias, output_kernel, output_bias = weights
@@ -69,7 +72,7 @@ def train_with_jax(model, X, y):
         n_updates += 1  # Adam, with Keras' settings
         mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradients)
         square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, square, gradients)
-        rate = 0.001 * jnp.sqrt(1 - 0.999**n_updates) / (1 - 0.9**n_updates)
+        rate = learning_rate * jnp.sqrt(1 - 0.999**n_updates) / (1 - 0.9**n_updates)
         weights = jax.tree.map(
             lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, mean, square
         )

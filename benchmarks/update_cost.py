@@ -3,27 +3,40 @@
     python -m benchmarks.update_cost
 
 trains the forward LSTM of lstm_forward.py, one sequence per update, in each way there is: as the
-tutorial does, with Keras' other methods, and with training.py. Each way trains a new model on two
-numbers of sequences: the difference gives the time per update, the rest is the fixed cost (to
-trace and to compile). The ways take turns, so that the machine's moods hit all alike. A plain
+tutorial does, with Keras' other methods, and with common/training.py. Each way trains a new model
+on two numbers of sequences: the difference gives the time per update, the rest is the fixed cost
+(to trace and to compile). The ways take turns, so that the machine's moods hit all alike. A plain
 PyTorch loop and a JAX scan join in if they are installed (`pip install torch jax`). It takes about
 3 minutes on 2 CPU cores.
 """
 
-import time
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
 
-from benchmarks.other_frameworks import train_with_jax, train_with_pytorch
-from command_line import parse_options, run
-from data import get_sequences
-from figures import LINES
-from lstm_forward import get_lstm_model
-from report import save
-from training import train_model, updates_per_record
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=20_000,
+        learning_rate=0.001,
+        runs=5,
+    )
+
+import time
+from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+
+from benchmarks.other_frameworks import train_with_jax, train_with_pytorch
+from common.figures import LINES
+from common.files import save
+from common.training import compile_fit, train_model
+from data import get_sequences
+from lstm_forward import get_lstm_model
 
 
 def fit_each_sequence(model, X, y):
@@ -43,18 +56,17 @@ def fit_once(model, X, y):
 
 
 def fit_once_compiled(model, X, y):
-    """Call `fit` once, with many updates per execution and XLA, as lstm_forward.py does."""
-    model.steps_per_execution = updates_per_record(len(X), 1)
-    model.jit_compile = True
+    """Call `fit` once, in compiled updates, as lstm_forward.py does."""
+    compile_fit(model)
     return fit_once(model, X, y)
 
 
 def call_train_model(model, X, y):
-    """Call `train_model` of training.py."""
+    """Call `train_model` of common/training.py."""
     return train_model(model, X, y).mean()
 
 
-# Each way with the part of `--sequences` that it trains on: the slow ones would take hours.
+# Each way with the share of `--sequences` that it trains on: the slow ones would take hours.
 WAYS = {
     "fit, once per sequence (tutorial)": (fit_each_sequence, 1 / 1000),
     "train_on_batch": (train_each_batch, 1 / 50),
@@ -67,11 +79,11 @@ WAYS = {
 PACKAGES = {"PyTorch loop": "torch", "JAX scan": "jax"}
 
 
-def measure(way, n_sequences, options):
+def measure(way, n_sequences, get_model, seed):
     """Return a way's seconds for one training of a new model, its data and model made before."""
-    X, y = get_sequences(n_sequences, options.timesteps, options.seed)
-    keras.utils.set_random_seed(options.seed)
-    model = get_lstm_model(options.timesteps, options.units)
+    keras.utils.set_random_seed(seed)
+    model = get_model()
+    X, y = get_sequences(n_sequences, model.input_shape[1], seed)
     start = time.perf_counter()
     way(model, X, y)
     return time.perf_counter() - start
@@ -95,32 +107,34 @@ def draw(table):
     return figure
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=20_000, runs=5
+def main(options):
+    get_model = partial(
+        get_lstm_model, options.timesteps, options.units, learning_rate=options.learning_rate
     )
     ways = dict(WAYS)
     for name, package in PACKAGES.items():
         try:
-            measure(ways[name][0], 1, options)  # imports the package, outside the clock
+            measure(
+                ways[name][0], 1, get_model, options.seed
+            )  # imports the package, outside the clock
         except ImportError:
             print(f"{name}: absent ({package} is not installed)")
             del ways[name]
     rows = []
     progress = keras.utils.Progbar(options.runs, unit_name="round")
     for n_round in range(1, options.runs + 1):
-        for name, (way, part) in ways.items():
-            n_more = max(1, round(part * options.sequences))
-            first = measure(way, 1, options)
-            per_update = (measure(way, 1 + n_more, options) - first) / n_more
+        for name, (way, share) in ways.items():
+            n_more = max(1, round(share * options.sequences))
+            first = measure(way, 1, get_model, options.seed)
+            per_update = (measure(way, 1 + n_more, get_model, options.seed) - first) / n_more
             rows.append((name, n_round, 1000 * per_update, first - per_update))
         progress.add(1)
     table = pd.DataFrame(rows, columns=["way", "round", "ms_per_update", "fixed_seconds"])
     print(f"Median (smallest to largest) of {options.runs} rounds:")
     of_ways = table.drop(columns="round").groupby("way", sort=False)
     print(of_ways.agg(lambda v: f"{v.median():.2g} ({v.min():.2g} to {v.max():.2g})").to_string())
-    save(options, draw(table), table)
+    save(options.output, options.name, draw(table), table, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

@@ -9,14 +9,30 @@ It takes about 40 seconds on 2 CPU cores. Times per update differ each time you 
 printed but in no file.
 """
 
-from command_line import parse_options, run
-from figures import draw_comparison
-from report import comparison_losses, in_words, print_comparison, save
-from training import train_runs_on_sums
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=1000,
+        batch_size=1,
+        learning_rate=0.001,
+        runs=30,
+    )
+
+from functools import partial
 
 import keras
-import numpy as np
 from keras import layers
+
+from common.figures import draw_comparison
+from common.files import save
+from common.results import differences, in_words, print_comparison
+from common.training import time_update, train_runs
+from data import get_sequences, score_labels
 
 CELLS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 PANELS = {
@@ -25,7 +41,9 @@ PANELS = {
 }
 
 
-def get_cell_model(n_timesteps, n_units=20, cell=layers.LSTM, bidirectional=False):
+def get_cell_model(
+    n_timesteps, n_units=20, cell=layers.LSTM, bidirectional=False, learning_rate=0.001
+):
     """Build and compile a recurrent model that predicts a label at every time step.
 
     Args:
@@ -33,6 +51,7 @@ def get_cell_model(n_timesteps, n_units=20, cell=layers.LSTM, bidirectional=Fals
         n_units: memory cells in each direction.
         cell: recurrent layer class of Keras: `layers.SimpleRNN`, `layers.GRU` or `layers.LSTM`.
         bidirectional: read the sequence in both directions and concatenate the outputs.
+        learning_rate: step size of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
@@ -46,40 +65,50 @@ def get_cell_model(n_timesteps, n_units=20, cell=layers.LSTM, bidirectional=Fals
         recurrent = layers.Bidirectional(recurrent)
     output = layers.Dense(1, activation="sigmoid")  # works on every time step by itself
     model = keras.Sequential([keras.Input((n_timesteps, 1)), recurrent, output])
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
     return model
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=1000, batch_size=1, runs=30
+def main(options):
+    models = {
+        name: get_cell_model(
+            options.timesteps,
+            options.units,
+            cell,
+            bidirectional=panel == "bidirectional",
+            learning_rate=options.learning_rate,
+        )
+        for panel, names in PANELS.items()
+        for name, cell in zip(names, CELLS.values(), strict=True)
+    }
+    losses, scores = train_runs(
+        models,
+        partial(get_sequences, n_timesteps=options.timesteps),
+        score_labels,
+        n_sequences=options.sequences,
+        n_runs=options.runs,
+        batch_size=options.batch_size,
+        seed=options.seed,
     )
-    models, losses, scores, milliseconds = {}, {}, {}, {}
-    for panel, names in PANELS.items():
-        for name, cell in zip(names, CELLS.values(), strict=True):
-            model = get_cell_model(
-                options.timesteps, options.units, cell, bidirectional=panel == "bidirectional"
-            )
-            # One model at a time: to compile the next beside it would disturb the clock.
-            print(name)
-            results = train_runs_on_sums({name: model}, options)
-            losses[name], scores[name], seconds = (result[name] for result in results)
-            milliseconds[name] = 1000 * np.median(seconds) / losses[name].shape[1]
-            models[name] = model
+    X, y = get_sequences(options.sequences, options.timesteps, options.seed)
+    milliseconds = [
+        1000 * time_update(model, X, y, options.batch_size) for model in models.values()
+    ]
     print_comparison(models, scores, **{"ms per update": milliseconds})
     print("Answer: " + "; ".join(answer(scores, panel) for panel in PANELS) + ".")
     figure = draw_comparison(losses, "Kinds of recurrent layer", options.batch_size, PANELS)
-    save(options, figure, comparison_losses(losses))
+    save(options.output, options.name, figure, losses, scores, show=options.show)
 
 
 def answer(scores, panel):
     """Say how the test loss of the LSTM compares with those of the other cells of its panel."""
-    rnn, gru, lstm = (np.array(scores[name])[:, 0] for name in PANELS[panel])
+    rnn, gru, lstm = PANELS[panel]
     return (
-        f"the {panel} LSTM's test loss is {in_words(lstm - rnn)} than the plain RNN's,"
-        f" {in_words(lstm - gru)} than the GRU's"
+        f"the {panel} LSTM's test loss is {in_words(differences(scores, 'loss', lstm, rnn))} than"
+        f" the plain RNN's, {in_words(differences(scores, 'loss', lstm, gru))} than the GRU's"
     )
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

@@ -7,23 +7,40 @@ update. Yes, if every layer returns its whole sequence. Expect a better result f
 layer, and hardly more from the third. It takes about 50 seconds on 2 CPU cores.
 """
 
-from command_line import parse_options, run
-from figures import draw_comparison
-from report import comparison_losses, in_words, print_comparison, save
-from training import train_runs_on_sums
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=1000,
+        batch_size=1,
+        learning_rate=0.001,
+        runs=30,
+    )
+
+from functools import partial
 
 import keras
-import numpy as np
 from keras import layers
 
+from common.figures import draw_comparison
+from common.files import save
+from common.results import differences, in_words, print_comparison
+from common.training import train_runs
+from data import get_sequences, score_labels
 
-def get_stacked_model(n_timesteps, n_units=20, n_layers=2):
+
+def get_stacked_model(n_timesteps, n_units=20, n_layers=2, learning_rate=0.001):
     """Build and compile a stack of bidirectional LSTMs that predicts a label at every time step.
 
     Args:
         n_timesteps: length of the sequences, a whole number.
         n_units: memory cells in each direction of each layer.
         n_layers: number of bidirectional layers, 1 or more.
+        learning_rate: step size of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
@@ -37,28 +54,37 @@ def get_stacked_model(n_timesteps, n_units=20, n_layers=2):
         # The whole sequence, for the next layer to read, not only its last output.
         model.add(layers.Bidirectional(layers.LSTM(n_units, return_sequences=True)))
     model.add(layers.Dense(1, activation="sigmoid"))
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
     return model
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=1000, batch_size=1, runs=30
-    )
+def main(options):
     models = {
-        f"bilstm_x{n_layers}": get_stacked_model(options.timesteps, options.units, n_layers)
+        f"bilstm_x{n_layers}": get_stacked_model(
+            options.timesteps, options.units, n_layers, options.learning_rate
+        )
         for n_layers in (1, 2, 3)
     }
-    losses, scores, _ = train_runs_on_sums(models, options)
+    losses, scores = train_runs(
+        models,
+        partial(get_sequences, n_timesteps=options.timesteps),
+        score_labels,
+        n_sequences=options.sequences,
+        n_runs=options.runs,
+        batch_size=options.batch_size,
+        seed=options.seed,
+    )
     print_comparison(models, scores)
-    one, two, three = (np.array(scores[name])[:, 0] for name in models)
+    second = differences(scores, "loss", "bilstm_x2", "bilstm_x1")
+    third = differences(scores, "loss", "bilstm_x3", "bilstm_x2")
     print(
-        f"Answer: you may. The test loss of two layers is {in_words(two - one)} than that of one;"
-        f" the loss of three is {in_words(three - two)} than that of two."
+        f"Answer: you may. The test loss of two layers is {in_words(second)} than that of one;"
+        f" the loss of three is {in_words(third)} than that of two."
     )
     figure = draw_comparison(losses, "Stacked bidirectional LSTMs", options.batch_size)
-    save(options, figure, comparison_losses(losses))
+    save(options.output, options.name, figure, losses, scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

@@ -9,18 +9,35 @@ have a lower loss than the largest forward one. It takes about 2 minutes on 2 CP
 `--units` are those of the forward models.
 """
 
-from bilstm import get_bi_lstm_model
-from command_line import parse_options, run
-from figures import draw_over_parameters
-from lstm_forward import get_lstm_model
-from report import describe_runs, in_words, print_scores, save, score_table
-from training import train_runs_on_sums
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=(10, 20, 40),
+        units=(10, 20, 40),
+        sequences=1000,
+        batch_size=1,
+        learning_rate=0.001,
+        runs=10,
+    )
+
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+
+from bilstm import get_bi_lstm_model
+from common.figures import draw_over_parameters
+from common.files import save
+from common.results import describe_runs, in_words, summarize
+from common.training import train_runs
+from data import get_sequences, score_labels
+from lstm_forward import get_lstm_model
 
 KEYS = ["timesteps", "direction", "units", "parameters"]
-SCORES = ["test_loss", "accuracy", "whole_sequences_right"]
 
 
 def matching_units(n_units):
@@ -36,41 +53,52 @@ def matching_units(n_units):
     return int(m[np.argmin(np.abs(difference))])
 
 
-def get_pairs(n_timesteps, all_units):
+def get_pairs(n_timesteps, all_units, learning_rate=0.001):
     """Build a forward and a bidirectional model of like size for each number of units.
 
+    Args:
+        n_timesteps: length of the sequences.
+        all_units: memory cells of each forward model.
+        learning_rate: step size of the optimizer, Adam.
+
     Returns:
-        Dict of Keras models by timesteps, direction, units and parameters: the forward ones at
-        even places, each followed by its bidirectional match.
+        Two dicts by name, of the Keras models and of what describes each: a dict of `timesteps`,
+        `direction`, `units` and `parameters`.
     """
-    models = {}
+    models, descriptions = {}, {}
     for n_units in all_units:
         for direction, build, units in (
             ("forward", get_lstm_model, n_units),
             ("bidirectional", get_bi_lstm_model, matching_units(n_units)),
         ):
-            model = build(n_timesteps, units)
-            models[n_timesteps, direction, units, model.count_params()] = model
-    return models
+            name = f"{direction} {units}"
+            models[name] = build(n_timesteps, units, learning_rate=learning_rate)
+            descriptions[name] = {
+                "timesteps": n_timesteps,
+                "direction": direction,
+                "units": units,
+                "parameters": models[name].count_params(),
+            }
+    return models, descriptions
 
 
 def answer(scores):
     """Say in words what the scores of the models of `get_pairs` tell."""
-    losses = [np.array(of_runs)[:, 0] for of_runs in scores.values()]
-    forward, bidirectional = losses[::2], losses[1::2]
-    names = list(scores)
-    second = in_words(np.mean(bidirectional, axis=0) - np.mean(forward, axis=0))
-    small = in_words(bidirectional[0] - forward[-1])
+    by_size = scores.pivot(index="run", columns=["direction", "parameters"], values="loss")
+    forward, bidirectional = by_size["forward"], by_size["bidirectional"]
+    second = bidirectional.mean(axis=1) - forward.mean(axis=1)
+    smallest, largest = bidirectional.columns.min(), forward.columns.max()
+    small = bidirectional[smallest] - forward[largest]
     return (
-        f"Answer for {names[0][0]} time steps: at like size, the test loss is {second} with the"
-        f" second direction. A bidirectional model of {names[1][3]:,} parameters has a test loss"
-        f" {small} than a forward one of {names[-2][3]:,}."
+        f"Answer for {scores.timesteps.iloc[0]} time steps: at like size, the test loss is"
+        f" {in_words(second)} with the second direction. A bidirectional model of {smallest:,}"
+        f" parameters has a test loss {in_words(small)} than a forward one of {largest:,}."
     )
 
 
-def draw(table):
+def draw(scores):
     """Draw test loss and whole sequences right over parameters, a column for each length."""
-    lengths = table.timesteps.unique()
+    lengths = scores.timesteps.unique()
     figure, panels = plt.subplots(
         2,
         len(lengths),
@@ -81,40 +109,39 @@ def draw(table):
         layout="constrained",
     )
     for (top, bottom), n_timesteps in zip(panels.T, lengths, strict=True):
-        of_length = table[table.timesteps == n_timesteps]
-        draw_over_parameters(top, of_length, "test_loss", by="direction")
-        draw_over_parameters(bottom, of_length, "whole_sequences_right", by="direction")
+        of_length = scores[scores.timesteps == n_timesteps]
+        draw_over_parameters(top, of_length, "loss", by="direction")
+        draw_over_parameters(bottom, of_length, "sequence_accuracy", by="direction")
         top.set(title=f"{n_timesteps} time steps", xlabel=None)
     panels[0, 0].set_ylabel("test loss (cross-entropy, nats)")
     panels[1, 0].set_ylabel("whole sequences right")
     panels[0, 0].legend()
-    figure.suptitle(f"The second direction at like size: {describe_runs(table)}")
+    figure.suptitle(f"The second direction at like size: {describe_runs(scores.run.max())}")
     return figure
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__,
-        __doc__,
-        arguments,
-        timesteps=(10, 20, 40),
-        units=(10, 20, 40),
-        sequences=1000,
-        batch_size=1,
-        runs=10,
-    )
-    scores, answers = {}, []
+def main(options):
+    scores = []
     for n_timesteps in options.timesteps:
         print(f"{n_timesteps} time steps")
-        models = get_pairs(n_timesteps, sorted(options.units))
-        _, scores_of_length, _ = train_runs_on_sums(models, options)
-        answers.append(answer(scores_of_length))
-        scores |= scores_of_length
-    table = score_table(scores, KEYS, SCORES)
-    print_scores(table, KEYS)
+        models, descriptions = get_pairs(n_timesteps, options.units, options.learning_rate)
+        _, scores_of_length = train_runs(
+            models,
+            partial(get_sequences, n_timesteps=n_timesteps),
+            score_labels,
+            n_sequences=options.sequences,
+            n_runs=options.runs,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+        described = pd.DataFrame([descriptions[name] for name in scores_of_length.model])
+        scores.append(described.join(scores_of_length.drop(columns="model")))
+    answers = [answer(scores_of_length) for scores_of_length in scores]
+    scores = pd.concat(scores, ignore_index=True)
+    print(summarize(scores, KEYS).to_string())
     print(*answers, sep="\n")
-    save(options, draw(table), table)
+    save(options.output, options.name, draw(scores), scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

@@ -9,27 +9,45 @@ to be right on all of 100 sequences. It takes two to three minutes on 2 CPU core
 differ each time you run it, so they are printed but in no file.
 """
 
-from argparse import Namespace
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
 
-from bilstm import get_bi_lstm_model
-from command_line import parse_options, run
-from data import score_labels
-from figures import draw_over_parameters
-from report import describe_runs, print_scores, save, score_table
-from training import train_runs_on_sums
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=(1, 5, 50),
+        sequences=(10_000, 50_000),
+        batch_size=(1, 10),
+        learning_rate=0.001,
+        runs=3,
+    )
+
+from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bilstm import get_bi_lstm_model
+from common.figures import draw_over_parameters
+from common.files import save
+from common.results import describe_runs, summarize
+from common.training import time_update, train_runs
+from data import get_sequences, score_labels
 
 KEYS = ["units", "parameters", "sequences", "batch_size"]
-SCORES = ["accuracy_on_100", "accuracy", "whole_sequences_right"]
 
 
 def score(y, predictions):
     """Score predictions on the first 100 sequences, as the lesson does, and on all."""
-    _, accuracy_on_100, _ = score_labels(y[:100], predictions[:100])
-    _, accuracy, whole = score_labels(y, predictions)
-    return accuracy_on_100, accuracy, whole
+    all_scores = score_labels(y, predictions)
+    return {
+        "accuracy_on_100": score_labels(y[:100], predictions[:100])["accuracy"],
+        "accuracy": all_scores["accuracy"],
+        "sequence_accuracy": all_scores["sequence_accuracy"],
+    }
 
 
 def unbeaten(parameters, accuracies):
@@ -49,78 +67,93 @@ def unbeaten(parameters, accuracies):
     return ~beats.any(axis=0)
 
 
-def answer(table, seconds):
-    """Say in words which models reach 100% on 100 sequences, and what that is worth."""
-    perfect = table[table.accuracy_on_100 == 1]
+def answer(scores, seconds):
+    """Say in words which models reach 100% on 100 sequences, and what that is worth.
+
+    Args:
+        scores: DataFrame with a row for each trained model, the columns KEYS, `run`, and what
+            `score` returns.
+        seconds: Series with the training time of each model, indexed by KEYS.
+    """
+    perfect = scores[scores.accuracy_on_100 == 1]
     text = (
-        f"Answer: {len(perfect)} of {len(table)} trained models are right on all of 100 sequences."
+        f"Answer: {len(perfect)} of {len(scores)} trained models are right on all of 100 sequences."
     )
     if len(perfect):
-        time = min(seconds[tuple(model)][n - 1] for *model, n in perfect[[*KEYS, "run"]].to_numpy())
+        fastest = seconds[pd.MultiIndex.from_frame(perfect[KEYS])].min()
         text += f" Their smallest has {perfect.parameters.min():,} parameters;"
-        text += f" their fastest was trained in {time:.2f} seconds."
-    best = table.loc[table.whole_sequences_right.idxmax()]
-    whole = best.whole_sequences_right
+        text += f" their fastest was trained in {fastest:.2f} seconds."
+    best = scores.loc[scores.sequence_accuracy.idxmax()]
+    right = best.sequence_accuracy
+    all_of_100 = stats.binomtest(100, 100).proportion_ci()
     text += (
-        f" The best, of {int(best.parameters):,} parameters, gets {whole:.1%} of 10,000 sequences"
-        f" right, so that 100 of 100 would come up with a probability of {whole**100:.1%}."
-        # A model that gets less right has 100 of 100 right in less than 2.5% of all cases.
-        f" And 100 right of 100 only show that a model gets {0.025 ** (1 / 100):.1%} to 100% of"
+        f" The best, of {int(best.parameters):,} parameters, gets {right:.1%} of 10,000 sequences"
+        f" right, so that 100 of 100 would come up with a probability of {right**100:.1%}."
+        f" And 100 right of 100 only show that a model gets {all_of_100.low:.1%} to 100% of"
         " all sequences right (95% interval)."
     )
     return text
 
 
-def draw(table, means):
+def draw(scores, means):
     """Draw accuracy over size; ring the models that no other beats in both."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     training = [
         f"{n_sequences:,} sequences, {batch_size} per update"
-        for n_sequences, batch_size in zip(table.sequences, table.batch_size, strict=True)
+        for n_sequences, batch_size in zip(scores.sequences, scores.batch_size, strict=True)
     ]
-    draw_over_parameters(axes, table.assign(training=training), "accuracy", by="training")
+    draw_over_parameters(axes, scores.assign(training=training), "accuracy", by="training")
     ringed = means[means.unbeaten]
     style = {"s": 200, "facecolor": "none", "edgecolor": "black", "zorder": 3}
     axes.scatter(ringed.parameters, ringed.accuracy, label="no other beats it in both", **style)
     axes.set_ylabel("accuracy on 10,000 sequences")
-    axes.set_title(f"Size and accuracy of bidirectional LSTMs: {describe_runs(table)}")
+    axes.set_title(f"Size and accuracy of bidirectional LSTMs: {describe_runs(scores.run.max())}")
     axes.legend()
     return figure
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__,
-        __doc__,
-        arguments,
-        timesteps=10,
-        units=(1, 5, 50),
-        sequences=(10_000, 50_000),
-        batch_size=(1, 10),
-        runs=3,
-    )
-    scores, seconds = {}, {}
-    for n_sequences in options.sequences:
-        for batch_size in options.batch_size:
-            print(f"{n_sequences:,} sequences, {batch_size} per update")
-            models = {}
-            for n_units in options.units:
-                model = get_bi_lstm_model(options.timesteps, n_units)
-                models[n_units, model.count_params(), n_sequences, batch_size] = model
-            one = Namespace(
-                runs=options.runs, sequences=n_sequences, batch_size=batch_size, seed=options.seed
+def main(options):
+    scores, seconds = [], {}
+    for batch_size in options.batch_size:
+        models = {
+            n_units: get_bi_lstm_model(
+                options.timesteps, n_units, learning_rate=options.learning_rate
             )
-            _, more, time = train_runs_on_sums(models, one, 10_000, score)
-            scores |= more
-            seconds |= time
-    table = score_table(scores, KEYS, SCORES)
-    means = table.groupby(KEYS, as_index=False, sort=False).accuracy.mean()
+            for n_units in options.units
+        }
+        parameters = {n_units: model.count_params() for n_units, model in models.items()}
+        for n_sequences in options.sequences:
+            print(f"{n_sequences:,} sequences, {batch_size} per update")
+            _, scores_of_training = train_runs(
+                models,
+                partial(get_sequences, n_timesteps=options.timesteps),
+                score,
+                n_sequences=n_sequences,
+                n_runs=options.runs,
+                n_test=10_000,
+                batch_size=batch_size,
+                seed=options.seed,
+            )
+            units = scores_of_training.pop("model")
+            described = pd.DataFrame({"units": units, "parameters": units.map(parameters)})
+            described = described.assign(sequences=n_sequences, batch_size=batch_size)
+            scores.append(described.join(scores_of_training))
+        # With nothing else at work, the time of an update, and so that of all of them.
+        X, y = get_sequences(500 * batch_size, options.timesteps, options.seed)
+        for n_units, model in models.items():
+            update = time_update(model, X, y, batch_size)
+            for n_sequences in options.sequences:
+                key = n_units, parameters[n_units], n_sequences, batch_size
+                seconds[key] = update * np.ceil(n_sequences / batch_size)
+    scores = pd.concat(scores, ignore_index=True)
+    seconds = pd.Series(seconds).rename_axis(KEYS)
+    means = scores.groupby(KEYS, as_index=False, sort=False).accuracy.mean()
     means["unbeaten"] = unbeaten(means.parameters.to_numpy(), means.accuracy.to_numpy())
-    medians = [np.median(times).round(2) for times in seconds.values()]
-    print_scores(table, KEYS, seconds=medians, unbeaten=means.unbeaten.to_numpy())
-    print(answer(table, seconds))
-    save(options, draw(table, means), table)
+    table = summarize(scores, KEYS).join(seconds.round(2).rename("seconds"))
+    print(table.assign(unbeaten=means.unbeaten.to_numpy()).to_string())
+    print(answer(scores, seconds))
+    save(options.output, options.name, draw(scores, means), scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

@@ -7,21 +7,31 @@ step of new sequences in NumPy, from the trained weights. Expect the output of K
 memory cell whose state follows the cumulative sum. It takes about 10 seconds on 2 CPU cores.
 """
 
-from command_line import parse_options, run
-from data import get_sequences
-from figures import LINES
-from lstm_forward import get_lstm_model
-from report import save, sequence_table
-from training import train_model
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=10_000,
+        batch_size=1,
+        learning_rate=0.001,
+    )
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.special import expit  # the sigmoid
 
-
-def sigmoid(x):
-    """Return 1 / (1 + exp(-x)), element by element."""
-    return 1 / (1 + np.exp(-x))
+from common.figures import LINES
+from common.files import save
+from common.training import train_model
+from data import get_sequences, tabulate_sequence
+from lstm_forward import get_lstm_model
 
 
 def run_lstm(X, kernel, recurrent_kernel, bias):
@@ -47,10 +57,10 @@ def run_lstm(X, kernel, recurrent_kernel, bias):
     for x in np.swapaxes(X, 0, 1):  # one time step of all sequences
         i, f, g, o = np.split(x @ kernel + hidden_state @ recurrent_kernel + bias, 4, axis=-1)
         step = {
-            "input_gate": sigmoid(i),  # how much of the candidate to add
-            "forget_gate": sigmoid(f),  # how much of the cell state to keep
+            "input_gate": expit(i),  # how much of the candidate to add
+            "forget_gate": expit(f),  # how much of the cell state to keep
             "candidate": np.tanh(g),
-            "output_gate": sigmoid(o),  # how much of the cell state to show
+            "output_gate": expit(o),  # how much of the cell state to show
         }
         cell_state = step["forget_gate"] * cell_state + step["input_gate"] * step["candidate"]
         hidden_state = step["output_gate"] * np.tanh(cell_state)
@@ -85,21 +95,18 @@ def draw(table, cell_state, unit):
     return figure
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=10_000, batch_size=1
-    )
+def main(options):
     keras.utils.set_random_seed(options.seed)  # the initial weights
     rng = np.random.default_rng(options.seed)  # the data
     X, y = get_sequences(options.sequences, options.timesteps, rng)
-    model = get_lstm_model(options.timesteps, options.units)
+    model = get_lstm_model(options.timesteps, options.units, learning_rate=options.learning_rate)
     train_model(model, X, y, options.batch_size)
 
     lstm, output = model.layers
     X_new, y_new = get_sequences(1000, options.timesteps, rng)
     cells = run_lstm(X_new, *lstm.get_weights())
     kernel, bias = output.get_weights()
-    predictions = sigmoid(cells["hidden_state"] @ kernel + bias)
+    predictions = expit(cells["hidden_state"] @ kernel + bias)
     difference = np.abs(predictions - model.predict(X_new, verbose=0)).max()
     print(f"Largest difference between NumPy and Keras on 1,000 new sequences: {difference:.1e}")
 
@@ -108,23 +115,28 @@ def main(arguments=None):
     states = cells["cell_state"].reshape(-1, options.units)
     unit = np.argmax(np.abs(np.corrcoef(sums.ravel(), states, rowvar=False)[0, 1:]))
     slope, intercept = np.polyfit(sums.ravel(), states[:, unit], 1)
-    table = sequence_table(X_new[0, :, 0], y_new[0, :, 0])
+    table = pd.DataFrame(tabulate_sequence(X_new[0, :, 0], y_new[0, :, 0]))
     for name, values in cells.items():
         table[name] = values[0, :, unit]
     table["rescaled_sum"] = slope * sums[0] + intercept
     table["prediction"] = predictions[0, :, 0]
 
     step = (options.timesteps + 1) // 2
-    correlation = np.corrcoef(sums[:, step - 1], cells["cell_state"][:, step - 1, unit])[0, 1]
-    # Fisher's transform of a correlation has a standard error of 1 / sqrt(n - 3).
-    low, high = np.tanh(np.arctanh(correlation) + np.array([-1.96, 1.96]) / np.sqrt(1000 - 3))
+    correlation = stats.pearsonr(sums[:, step - 1], cells["cell_state"][:, step - 1, unit])
+    low, high = correlation.confidence_interval()
     print(
-        f"Answer: at step {step} of 1,000 new sequences, the state of unit {unit} has a correlation"
-        f" of {correlation:.3f} (95% interval {low:.3f} to {high:.3f}) with the cumulative sum;"
-        " as the step is fixed, that is no mere count of steps."
+        f"Answer: at step {step} of 1,000 new sequences, the state of unit {unit} has a"
+        f" correlation of {correlation.statistic:.3f} (95% interval {low:.3f} to {high:.3f}) with"
+        " the cumulative sum; as the step is fixed, that is no mere count of steps."
     )
-    save(options, draw(table, cells["cell_state"][0], unit), table)
+    save(
+        options.output,
+        options.name,
+        draw(table, cells["cell_state"][0], unit),
+        table,
+        show=options.show,
+    )
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

@@ -10,11 +10,21 @@ direction to help at the first time step, where the past cannot tell whether the
 falls. It takes about 25 seconds on 2 CPU cores.
 """
 
-from command_line import parse_options, run
-from figures import LINES, draw_means
-from lstm_forward import get_lstm_model
-from report import describe_runs, print_scores, save, score_table, with_interval
-from training import train_model, train_runs_on
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=10,
+        units=20,
+        sequences=3000,
+        batch_size=10,
+        learning_rate=0.001,
+        runs=30,
+    )
+
+from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
@@ -22,6 +32,12 @@ import numpy as np
 import pandas as pd
 from keras import layers
 from matplotlib.ticker import MaxNLocator
+
+from common.figures import LINES, draw_means
+from common.files import save
+from common.results import describe_runs, summarize, with_interval
+from common.training import train_model, train_runs
+from lstm_forward import get_lstm_model
 
 
 def get_waves(n_sequences, n_timesteps, rng=None):
@@ -41,13 +57,14 @@ def get_waves(n_sequences, n_timesteps, rng=None):
     return np.sin(phase).astype(np.float32), np.cos(phase).astype(np.float32)
 
 
-def get_regression_model(n_timesteps, n_units, bidirectional):
+def get_regression_model(n_timesteps, n_units, bidirectional, learning_rate=0.001):
     """Build and compile an LSTM that predicts a real number at every time step.
 
     Args:
         n_timesteps: length of the sequences, a whole number.
         n_units: memory cells in each direction.
         bidirectional: read the sequence in both directions and concatenate the outputs.
+        learning_rate: step size of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input and output `(n, n_timesteps, 1)`.
@@ -57,16 +74,17 @@ def get_regression_model(n_timesteps, n_units, bidirectional):
         lstm = layers.Bidirectional(lstm)
     # No activation: any real number can come out. A sigmoid would keep it between 0 and 1.
     model = keras.Sequential([keras.Input((n_timesteps, 1)), lstm, layers.Dense(1)])
-    model.compile(loss="mean_squared_error", optimizer="adam")
+    model.compile(loss="mean_squared_error", optimizer=keras.optimizers.Adam(learning_rate))
     return model
 
 
 def errors_by_step(y, predictions):
-    """Return the mean absolute error at each time step: a dict by step, counted from 1."""
-    return dict(enumerate(np.abs(predictions - y).mean(axis=(0, 2)), 1))
+    """Return the mean absolute error at each time step: `error_1`, `error_2` and so on."""
+    errors = np.abs(predictions - y).mean(axis=(0, 2))
+    return {f"error_{step}": error for step, error in enumerate(errors, 1)}
 
 
-def draw(wave, table):
+def draw(wave, scores):
     """Draw one wave as each model sees it, and the error of the regressions over the steps."""
     figure, (curves, errors) = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
     curves.plot(wave.index, wave.truth, color="#b9c4cf", linewidth=7, label="true cosine")
@@ -75,9 +93,10 @@ def draw(wave, table):
     curves.set_title("one new wave")
     curves.set_ylabel("cosine, class")
     curves.grid(alpha=0.3)
-    by_step = table.melt(["model", "run"], var_name="step")
-    draw_means(errors, by_step, "step", "value", by="model")
-    errors.set_title(f"error: {describe_runs(table)}")
+    by_step = scores.melt(["model", "run"], var_name="step", value_name="error")
+    by_step["step"] = by_step.step.str.removeprefix("error_").astype(int)
+    draw_means(errors, by_step, "step", "error", by="model")
+    errors.set_title(f"error: {describe_runs(scores.run.max())}")
     errors.set_ylabel("mean absolute error")
     for axes in (curves, errors):
         axes.set_xlabel("time step")
@@ -86,33 +105,38 @@ def draw(wave, table):
     return figure
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__, __doc__, arguments, timesteps=10, units=20, sequences=3000, batch_size=10, runs=30
-    )
+def main(options):
     # As the reader did it: a classifier, and cos(sin(phase)) as its target.
     keras.utils.set_random_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     X, _ = get_waves(options.sequences, options.timesteps, rng)
-    classifier = get_lstm_model(options.timesteps, options.units)
+    classifier = get_lstm_model(
+        options.timesteps, options.units, learning_rate=options.learning_rate
+    )
     train_model(classifier, X, np.cos(X), options.batch_size)
     X_new, y_new = get_waves(1000, options.timesteps, rng)
     classes = (classifier.predict(X_new, verbose=0) > 0.5).astype(int)
 
     # As it should be.
     models = {
-        "forward": get_regression_model(options.timesteps, options.units, bidirectional=False),
-        "bidirectional": get_regression_model(options.timesteps, options.units, bidirectional=True),
+        name: get_regression_model(
+            options.timesteps, options.units, name == "bidirectional", options.learning_rate
+        )
+        for name in ("forward", "bidirectional")
     }
-
-    def get_data(n_sequences, seed):
-        return get_waves(n_sequences, options.timesteps, seed)
-
-    _, scores, _ = train_runs_on(models, get_data, options, 1000, errors_by_step)
-    table = score_table(scores, ["model"])
-    print("Mean absolute error of the regressions on 1,000 new waves, by time step:")
-    print_scores(table, ["model"])
-    forward, bidirectional = (rows[1] for _, rows in table.groupby("model", sort=False))
+    _, scores = train_runs(
+        models,
+        partial(get_waves, n_timesteps=options.timesteps),
+        errors_by_step,
+        n_sequences=options.sequences,
+        n_runs=options.runs,
+        batch_size=options.batch_size,
+        seed=options.seed,
+    )
+    print("Mean absolute error of the regressions on new waves, by time step:")
+    print(summarize(scores, ["model"]).T.to_string())
+    by_model = scores.set_index("model").error_1
+    forward, bidirectional = by_model["forward"], by_model["bidirectional"]
     print(
         f"Answer: with a linear output, the mean absolute error at the first time step is"
         f" {with_interval(forward)} forward and {with_interval(bidirectional)} bidirectional."
@@ -123,8 +147,8 @@ def main(arguments=None):
     for name, model in models.items():  # as the last run left it
         wave[name] = model.predict(X_new[:1], verbose=0)[0, :, 0]
     wave.index += 1
-    save(options, draw(wave, table), table)
+    save(options.output, options.name, draw(wave, scores), scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

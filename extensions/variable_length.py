@@ -9,26 +9,40 @@ the second direction is needed. It takes about 45 seconds on 2 CPU cores. The sh
 quarter of `--timesteps`; the forward LSTM has twice `--units` cells in its one direction.
 """
 
-import math
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
 
-from command_line import parse_options, run
-from figures import draw_means
-from report import (
-    describe_runs,
-    in_words,
-    print_scores,
-    print_sequences,
-    save,
-    score_table,
-    with_interval,
-)
-from training import train_runs_on
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=20,
+        units=20,
+        sequences=20_000,
+        batch_size=10,
+        learning_rate=0.001,
+        runs=10,
+    )
+
+import math
+from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
 from matplotlib.ticker import MaxNLocator
+
+from common.figures import draw_means
+from common.files import save
+from common.results import (
+    describe_runs,
+    differences,
+    in_words,
+    print_sequences,
+    summarize,
+    with_interval,
+)
+from common.training import train_runs
 
 
 def get_padded_sequences(n_sequences, shortest, longest, rng=None):
@@ -56,12 +70,13 @@ def get_padded_sequences(n_sequences, shortest, longest, rng=None):
     return np.stack([values, weights], axis=-1), y[:, :, None].astype(int), weights
 
 
-def get_any_length_model(n_units, bidirectional):
+def get_any_length_model(n_units, bidirectional, learning_rate=0.001):
     """Build and compile an LSTM for sequences of any length, that takes no notice of padding.
 
     Args:
         n_units: memory cells in each direction.
         bidirectional: read the sequence in both directions and concatenate the outputs.
+        learning_rate: step size of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 2)`, as `get_padded_sequences` returns
@@ -77,7 +92,8 @@ def get_any_length_model(n_units, bidirectional):
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(hidden))
     # The mean over real steps; the default divides by the number of all.
     loss = keras.losses.BinaryCrossentropy(reduction="mean_with_sample_weight")
-    model.compile(loss=loss, optimizer="adam", weighted_metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(loss=loss, optimizer=optimizer, weighted_metrics=["accuracy"])
     return model
 
 
@@ -90,20 +106,26 @@ def score_by_length(y, weights, predictions):
         predictions: probabilities of label 1, in the shape of y.
 
     Returns:
-        Dict of float, with the keys "all" and each length.
+        Dict of float: `accuracy`, and `accuracy_N` for each length N.
     """
     right = ((predictions > 0.5) == (y == 1))[:, :, 0]
     lengths = weights.sum(axis=1).astype(int)
-    sequences = {"all": lengths > 0} | {n: lengths == n for n in np.unique(lengths)}
-    return {key: np.average(right[some], weights=weights[some]) for key, some in sequences.items()}
+    scores = {"accuracy": np.average(right, weights=weights)}
+    for length in np.unique(lengths):
+        some = lengths == length
+        scores[f"accuracy_{length}"] = np.average(right[some], weights=weights[some])
+    return scores
 
 
-def draw(table):
+def draw(scores):
     """Draw the accuracy of each model over the length of the sequences."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    by_length = table.drop(columns="all").melt(["model", "run"], var_name="length")
-    draw_means(axes, by_length, "length", "value", by="model")
-    axes.set_title(f"Sequences of many lengths: {describe_runs(table)}")
+    by_length = scores.drop(columns="accuracy").melt(
+        ["model", "run"], var_name="length", value_name="accuracy"
+    )
+    by_length["length"] = by_length.length.str.removeprefix("accuracy_").astype(int)
+    draw_means(axes, by_length, "length", "accuracy", by="model")
+    axes.set_title(f"Sequences of many lengths: {describe_runs(scores.run.max())}")
     axes.set_xlabel("length (time steps)")
     axes.set_ylabel("accuracy per time step")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -111,30 +133,25 @@ def draw(table):
     return figure
 
 
-def main(arguments=None):
-    options = parse_options(
-        __file__,
-        __doc__,
-        arguments,
-        timesteps=20,
-        units=20,
-        sequences=20_000,
-        batch_size=10,
-        runs=10,
-    )
+def main(options):
     shortest = math.ceil(options.timesteps / 4)
+    forward_units = 2 * options.units
     models = {
-        "forward": get_any_length_model(2 * options.units, bidirectional=False),
-        "bidirectional": get_any_length_model(options.units, bidirectional=True),
+        "forward": get_any_length_model(forward_units, False, options.learning_rate),
+        "bidirectional": get_any_length_model(options.units, True, options.learning_rate),
     }
-
-    def get_data(n_sequences, seed):
-        return get_padded_sequences(n_sequences, shortest, options.timesteps, seed)
-
-    _, scores, _ = train_runs_on(models, get_data, options, 10_000, score_by_length)
-    table = score_table(scores, ["model"])
-    print("Accuracy per time step on 10,000 new sequences, all and by length:")
-    print_scores(table, ["model"])
+    _, scores = train_runs(
+        models,
+        partial(get_padded_sequences, shortest=shortest, longest=options.timesteps),
+        score_by_length,
+        n_sequences=options.sequences,
+        n_runs=options.runs,
+        n_test=10_000,
+        batch_size=options.batch_size,
+        seed=options.seed,
+    )
+    print("Accuracy per time step on 10,000 new sequences of each run, all and by length:")
+    print(summarize(scores, ["model"]).T.to_string())
 
     new_length = options.timesteps + 5
     X_new, y_new, _ = get_padded_sequences(1, new_length, new_length, options.seed)
@@ -142,15 +159,16 @@ def main(arguments=None):
     print(f"One sequence of {new_length} time steps, a length not trained on:")
     print_sequences(y_new, predicted.astype(int))
 
-    forward, bidirectional = (np.array([run["all"] for run in scores[name]]) for name in models)
+    accuracy = scores.set_index("model").accuracy
+    difference = differences(scores, "accuracy", "bidirectional", "forward")
     parameters = [f"{model.count_params():,}" for model in models.values()]
     print(
         f"Answer: the bidirectional model, of {parameters[1]} parameters, gets"
-        f" {with_interval(bidirectional)} of the time steps right. That is"
-        f" {in_words(bidirectional - forward)} than the forward one, of {parameters[0]}."
+        f" {with_interval(accuracy['bidirectional'], share=True)} of the time steps right. That is"
+        f" {in_words(difference)} than the forward one, of {parameters[0]}."
     )
-    save(options, draw(table), table)
+    save(options.output, options.name, draw(scores), scores, show=options.show)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, options)

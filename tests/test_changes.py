@@ -1,14 +1,14 @@
 """README's table of what changed since 2017: both sides, where the old one still runs."""
 
-from data import get_sequence, get_sequences
-from extensions.compare_cells import get_cell_model
-from lstm_forward import get_lstm_model
-from training import train_model
-
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from training import train_model
+
+from data import get_sequence, get_sequences
+from extensions.compare_cells import get_cell_model
+from lstm_forward import get_lstm_model
 
 X, y = get_sequences(8, 6, 0)
 

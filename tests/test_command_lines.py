@@ -9,10 +9,10 @@ import time
 from itertools import chain
 from pathlib import Path
 
-from benchmarks.update_cost import PACKAGES, WAYS
-
 import pandas as pd
 import pytest
+
+from benchmarks.update_cost import PACKAGES, WAYS
 
 ROOT = Path(__file__).parent.parent
 COUNTS = {

@@ -2,13 +2,13 @@
 
 from fractions import Fraction
 
-from data import get_labels, get_sequence, get_sequences, score_labels
-
 import keras
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from data import get_labels, get_sequence, get_sequences, score_labels
 
 SIZES = st.integers(1, 40)
 SEEDS = st.integers(0, 2**32 - 1)

@@ -1,5 +1,11 @@
 """The extensions: the cell in NumPy, padding, sizes, waves, and the answers in words."""
 
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+
 from bilstm import get_bi_lstm_model
 from data import get_labels, get_sequences
 from extensions.compare_cells import CELLS, get_cell_model
@@ -16,12 +22,6 @@ from extensions.variable_length import (
     score_by_length,
 )
 from lstm_forward import get_lstm_model
-
-import keras
-import numpy as np
-import pandas as pd
-import pytest
-from keras import layers
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 """The models: parameters, the order of their outputs, and what each merge mode computes."""
 
+import keras
+import numpy as np
+import pytest
+
 from bilstm import get_bi_lstm_model
 from compare_directions import get_aligned_backward_model, get_backward_model
 from data import get_sequences
 from lstm_forward import get_lstm_model
-
-import keras
-import numpy as np
-import pytest
 
 X, _ = get_sequences(6, 7, 0)
 

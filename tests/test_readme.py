@@ -10,10 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bilstm import get_bi_lstm_model
+import pytest
 from command_line import COUNT_HELP
 
-import pytest
+from bilstm import get_bi_lstm_model
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,7 +2,10 @@
 
 from types import SimpleNamespace
 
+import numpy as np
+import pytest
 from figures import draw_comparison, draw_loss, draw_means, draw_over_parameters
+from matplotlib import pyplot as plt
 from report import (
     comparison_losses,
     comparison_table,
@@ -17,10 +20,6 @@ from report import (
     score_table,
     sequence_table,
 )
-
-import numpy as np
-import pytest
-from matplotlib import pyplot as plt
 from scipy import stats
 
 

@@ -2,17 +2,17 @@
 
 from functools import partial
 
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from training import LossHistory, train_model, train_runs, updates_per_record
+
 from benchmarks.update_cost import PACKAGES, WAYS
 from bilstm import get_bi_lstm_model
 from compare_directions import get_aligned_backward_model, get_backward_model
 from data import get_sequences
 from lstm_forward import get_lstm_model
-from training import LossHistory, train_model, train_runs, updates_per_record
-
-import keras
-import numpy as np
-import pytest
-from keras import layers
 
 X, y = get_sequences(24, 6, 0)
 BUILDERS = {

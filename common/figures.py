@@ -2,12 +2,11 @@
 
 from itertools import cycle
 
-from report import count, half_interval
-
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.ticker import MaxNLocator
+
+from common.results import count, describe_runs, interval
 
 # Line style and lightness differ as well as the hue, for print in grey.
 LINES = [
@@ -20,64 +19,58 @@ SMOOTHING = 11  # updates in the moving mean of a comparison's curves
 
 
 def draw_comparison(losses, title, batch_size, panels=None):
-    """Draw the mean loss per update of each model, with the 95% interval of the mean as a band.
+    """Draw the mean loss per update of each model, with its interval over the runs as a band.
 
     Both are moving means over SMOOTHING updates. For a single run there is no band; the loss
     of every update is drawn as a thin line.
 
     Args:
-        losses: dict of model name to the loss of every update, shape `(n_runs, n_updates)`;
-            as many models in a panel as there are LINES, at most.
+        losses: DataFrame with the columns `run`, `update`, and one for each model.
         title: str.
         batch_size: sequences per update.
-        panels: dict of a panel's title to the names of its models; None draws all in one.
+        panels: dict of a panel's title to the names of its models, as many as there are LINES at
+            most; None draws all in one.
 
     Returns:
         The figure.
     """
-    panels = panels or {"": list(losses)}
+    panels = panels or {"": losses.columns.drop(["run", "update"])}
     figure, all_axes = new_figure(batch_size, len(panels))
     for axes, (panel, names) in zip(all_axes, panels.items(), strict=True):
         axes.set_title(panel, fontsize="medium")
         for name, line in zip(names, LINES[: len(names)], strict=True):
-            draw_runs(axes, name, losses[name], line)
+            draw_runs(axes, name, losses.pivot(index="run", columns="update", values=name), line)
         axes.legend()
-    if len(losses[name]) == 1:
-        what = f"one run: every update (thin), moving mean of {SMOOTHING} updates (thick)"
-    else:
-        what = (
-            f"mean of {len(losses[name])} runs with its 95% interval, over {SMOOTHING} updates each"
-        )
+    n_runs = losses.run.max()
+    thin = " (thin: every update)" if n_runs == 1 else ""
+    what = f"{describe_runs(n_runs)}; moving mean of {SMOOTHING} updates{thin}"
     figure.suptitle(f"{title}\n{what}", fontsize="large")
     return figure
 
 
 def draw_runs(axes, name, losses, line):
-    """Draw one model's losses, shape `(n_runs, n_updates)`, in a style of LINES."""
-    n_runs, n_updates = losses.shape
-    updates = np.arange(1, n_updates + 1)
-    smooth = pd.DataFrame(losses.T).rolling(SMOOTHING, center=True, min_periods=1).mean().T
-    mean = smooth.mean()
-    marker = "o" if n_updates == 1 else None  # a line needs two points
-    axes.plot(updates, mean, label=name, linewidth=2, marker=marker, **line)
-    if n_runs == 1:
-        axes.plot(updates, losses[0], color=line["color"], linewidth=0.8, alpha=0.45)
+    """Draw one model's losses, a row each run and a column each update, in a style of LINES."""
+    smooth = losses.T.rolling(SMOOTHING, center=True, min_periods=1).mean().T
+    marker = "o" if len(losses.columns) == 1 else None  # a line needs two points
+    axes.plot(losses.columns, smooth.mean(), label=name, linewidth=2, marker=marker, **line)
+    if len(losses) == 1:
+        axes.plot(losses.columns, losses.iloc[0], color=line["color"], linewidth=0.8, alpha=0.45)
     else:
-        half = half_interval(smooth)
-        axes.fill_between(updates, mean - half, mean + half, color=line["color"], alpha=0.2)
+        axes.fill_between(losses.columns, *interval(smooth), color=line["color"], alpha=0.2)
 
 
-def draw_loss(history, title, batch_size):
+def draw_loss(losses, title, batch_size):
     """Draw the loss along one training; return the figure.
 
     Args:
-        history: a `training.LossHistory` after `fit`.
+        losses: DataFrame with the columns `update` and `loss`, each row the mean loss of the
+            updates since the row before.
         title: str.
         batch_size: sequences per update.
     """
     figure, (axes,) = new_figure(batch_size)
-    axes.plot(history.updates, history.losses, marker=".", **LINES[0])
-    what = f"each point: mean of {count(history.updates[0], 'update')}"
+    axes.plot(losses["update"], losses["loss"], marker=".", **LINES[0])
+    what = f"each point: mean of {count(losses['update'][0], 'update')}"
     figure.suptitle(f"{title}\n{what}", fontsize="large")
     return figure
 
@@ -94,38 +87,40 @@ def new_figure(batch_size, n_panels=1):
     return figure, all_axes[0]
 
 
-def draw_means(axes, table, x, y, by):
-    """Draw means over runs with their 95% intervals.
+def draw_means(axes, scores, x, y, by):
+    """Draw means over runs with their intervals.
 
     Args:
         axes: of matplotlib.
-        table: DataFrame with one row a run.
+        scores: tidy DataFrame.
         x: the column along the horizontal axis.
-        y: the column whose means are drawn.
+        y: the measure whose means are drawn.
         by: the column that has a line for each of its values.
     """
-    for (name, rows), line in zip(table.groupby(by, sort=False), cycle(LINES)):
+    for (name, rows), line in zip(scores.groupby(by, sort=False), cycle(LINES)):
         values = rows.groupby(x)[y]
+        means = values.mean()
+        low, high = np.transpose([interval(of_x, share="accuracy" in y) for _, of_x in values])
         style = {"marker": "o", "markersize": 4, "capsize": 3, **line}
-        axes.errorbar(
-            values.mean().index, values.mean(), values.agg(half_interval), label=name, **style
-        )
+        # A mean of shares may lie a rounding error outside its interval.
+        spread = np.maximum([means - low, high - means], 0)
+        axes.errorbar(means.index, means, spread, label=name, **style)
     axes.grid(alpha=0.3)
 
 
-def draw_over_parameters(axes, table, y, by):
+def draw_over_parameters(axes, scores, y, by):
     """Draw what `draw_means` draws, over the column `parameters` on a logarithmic scale."""
-    draw_means(axes, table, "parameters", y, by)
+    draw_means(axes, scores, "parameters", y, by)
     axes.set_xlabel("parameters")
     axes.set_xscale("log")
-    sizes = np.unique(table.parameters)
+    sizes = np.unique(scores.parameters)
     sizes = sizes[np.diff(sizes, prepend=0) > 0.5 * sizes]  # labels need room
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
 
 
 def draw_sequence(table):
-    """Draw what `sequence_table` returns; return the figure."""
+    """Draw one sequence, as `data.tabulate_sequence` gives it; return the figure."""
     figure, (values, labels) = plt.subplots(
         2, sharex=True, figsize=(8, 4.5), layout="constrained", height_ratios=(3, 1)
     )

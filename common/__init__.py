@@ -1,0 +1,1 @@
+"""What the scripts share: training, results, figures, and the command line."""

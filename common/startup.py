@@ -1,0 +1,55 @@
+"""What the process of a script needs before Keras is loaded: a quiet start, and threads."""
+
+import contextlib
+import faulthandler
+import gc
+import os
+import sys
+
+XLA_FLAGS = "--xla_cpu_multi_thread_eigen=false --xla_backend_optimization_level=1"
+
+
+def load_keras(n_threads):
+    """Load Keras on TensorFlow, quietly, and set TensorFlow up for layers as small as these.
+
+    Where Keras is loaded already, as it may be in a notebook, this changes nothing.
+
+    Args:
+        n_threads: how many trainings TensorFlow is to run side by side.
+    """
+    # TensorFlow and XLA read these when they are loaded; what the user has set stays. Every
+    # operation gets one thread, as to share out so little work takes longer than to do it, and
+    # XLA optimizes less, as that is compiled sooner and no slower.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(n_threads))
+    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+    # Hundreds of thousands of objects that stay to the end: the garbage collector would search
+    # them again and again while they come, and once more at the end, for a good second in all.
+    gc.disable()
+    with _quiet_stderr():  # some start-up messages heed no log level
+        import keras  # noqa: F401
+        import tensorflow as tf
+    gc.freeze()
+    gc.enable()
+    tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
+
+
+@contextlib.contextmanager
+def _quiet_stderr():
+    """Drop what C++ writes to standard error, but not what tells of a crash."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    handles_faults = faulthandler.is_enabled()
+    faulthandler.enable(saved)  # a fatal error still prints where it happened
+    with open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        faulthandler.disable()
+        if handles_faults:
+            faulthandler.enable()
+        os.close(saved)

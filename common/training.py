@@ -1,0 +1,314 @@
+"""Train a Keras model in one compiled call: once, or many times on all cores.
+
+`model.fit` goes back to Python between updates, which takes longer than a small update itself.
+Here the loop over the updates is compiled together with the update. Losses and weights are those
+that `fit` gives. (Dropout masks are those of a `fit` that is compiled too: XLA draws other random
+numbers from the same seed.)
+
+This file needs no other of the project: copy it to use it elsewhere.
+"""
+
+import math
+import numbers
+import os
+import threading
+import time
+from concurrent import futures
+from itertools import product
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+
+def train_model(model, X, y, batch_size=1, sample_weight=None):
+    """Train as `model.fit(X, y, batch_size=batch_size, shuffle=False)` does, in one call.
+
+    Args:
+        model: compiled Keras model with one input and one output; it is trained in place.
+        X: inputs, array of shape `(n_sequences, ...)`.
+        y: targets, array of shape `(n_sequences, ...)`.
+        batch_size: sequences per update; a last, smaller batch is trained on too.
+        sample_weight: None, or an array as `fit` takes it: of shape `(n_sequences,)`, or
+            `(n_sequences, n_timesteps)` if the model predicts every time step.
+
+    Returns:
+        The loss of every update, float32 of shape `(n_updates,)`.
+
+    Raises:
+        TypeError or ValueError: `batch_size` is not a whole number of 1 or more, the arrays
+            are empty or differ in length, or the model is not compiled.
+    """
+    arrays = _as_tensors(X, y, sample_weight)
+    update_all = _build_updates(model, arrays, batch_size)
+    return _compile(update_all)(*arrays).numpy()
+
+
+def train_runs(
+    models,
+    get_data,
+    score,
+    n_sequences,
+    n_runs=30,
+    n_test=1000,
+    batch_size=1,
+    learning_rates=None,
+    seed=0,
+):
+    """Train each model many times, on all cores: each run with new weights and data of its own.
+
+    A run has its training and its test data, the same for all models and learning rates. Its
+    result depends neither on the number of runs, rates or cores nor on the other models. Each
+    model is compiled once; the weights that it comes with are not used, and it is left as its
+    last run trained it. Keras' global random seed is set.
+
+    Args:
+        models: dict of name to compiled Keras model, each with one input and one output.
+        get_data: function, called as `get_data(n_sequences, rng=seed)` with a seed for NumPy, that
+            returns X, y and perhaps sample weights, as `train_model` takes them.
+        score: function that is given what `get_data` returned for the test but X, and then the
+            predictions, and returns a dict of named measures.
+        n_sequences: training sequences of each run.
+        n_runs: independent trainings of each model at each learning rate.
+        n_test: test sequences of each run.
+        batch_size: sequences per update.
+        learning_rates: None for that of each model's optimizer, or a list of float.
+        seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+
+    Returns:
+        Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
+        for each model, the loss of the update; and `scores`, with the columns `model`, `run` and
+        those that `score` names. With `learning_rates` both have a column `learning_rate` too.
+
+    Raises:
+        TypeError or ValueError: as `train_model`.
+    """
+    _check_count("n_runs", n_runs)
+    rates = [None] if learning_rates is None else [float(rate) for rate in learning_rates]
+    trainings = list(product(rates, range(1, n_runs + 1)))
+    results, stopped = {}, threading.Event()
+
+    def get_run(run):
+        """Return the training arrays of a run, its test inputs, and what is expected of them."""
+        train = get_data(n_sequences, rng=np.random.SeedSequence(seed, spawn_key=(run,)))
+        inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
+        return _as_tensors(*train), _as_tensors(inputs)[0], expected
+
+    def train_all(name, train, predict, weights):
+        for rate, run in trainings:
+            if stopped.is_set():
+                return
+            arrays, inputs, expected = get_run(run)
+            losses = train(_as_rate(rate), weights[run - 1], *arrays).numpy()
+            results[name, rate, run] = losses, score(*expected, predict(inputs).numpy())
+
+    arrays, inputs, _ = get_run(1)
+    cores = futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        # To draw weights and to trace a model are Python's work, and done one after the other;
+        # to compile it, at its first training, and to train it go on meanwhile.
+        tasks = []
+        for name, model in models.items():
+            keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
+            weights = [_draw_weights(model) for _ in range(n_runs)]
+            train = _build_training(model, arrays, batch_size)
+            train = train.get_concrete_function(_as_rate(rates[0]), weights[0], *arrays)
+            predict = tf.function(model, autograph=False).get_concrete_function(inputs)
+            tasks.append(cores.submit(train_all, name, train, predict, weights))
+        _show_progress(results, len(models) * len(trainings), tasks)
+    finally:
+        stopped.set()
+        cores.shutdown(wait=False, cancel_futures=True)
+
+    index = pd.DataFrame(trainings, columns=["learning_rate", "run"])
+    if learning_rates is None:
+        index = index.drop(columns="learning_rate")
+    n_updates = math.ceil(n_sequences / batch_size)
+    losses = index.loc[index.index.repeat(n_updates)].reset_index(drop=True)
+    losses["update"] = np.tile(np.arange(1, n_updates + 1), len(trainings))
+    scores = []
+    for name in models:
+        of_model = [results[name, *training] for training in trainings]
+        losses_of_model, scores_of_model = zip(*of_model, strict=True)
+        losses[name] = np.concatenate(losses_of_model)
+        scores.append(index.join(pd.DataFrame(scores_of_model)))
+        scores[-1].insert(0, "model", name)
+    return losses, pd.concat(scores, ignore_index=True)
+
+
+class LossHistory(keras.callbacks.Callback):
+    """Record the training loss along one epoch of `fit`, as means over some updates each.
+
+    Keras calls it once per `steps_per_execution` updates. After `fit`, `updates` holds the
+    number of updates made at each record, and `losses` the mean loss of the updates since the
+    record before. If a last, smaller batch is among them, every sequence counts alike.
+    """
+
+    def on_train_begin(self, logs=None):
+        self._first = int(self.model.optimizer.iterations)
+        self._totals = [(0, 0.0, 0.0)]
+
+    def on_train_batch_end(self, batch, logs=None):
+        # Keras reports the mean loss from the first update on; here are the sums behind it.
+        loss = self.model.metrics[0]
+        updates = int(self.model.optimizer.iterations) - self._first
+        self._totals.append((updates, float(loss.total), float(loss.count)))
+
+    def on_train_end(self, logs=None):
+        updates, losses, sequences = np.array(self._totals).T
+        self.updates = updates[1:].astype(int)
+        self.losses = np.diff(losses) / np.diff(sequences)
+
+
+def compile_fit(model, n_updates=10):
+    """Let `model.fit` make some compiled updates before it goes back to Python.
+
+    The training stays the same. `evaluate` and `predict` stay as they are, as to compile them
+    takes longer than they do. With a GPU nothing is compiled.
+
+    Args:
+        model: compiled Keras model.
+        n_updates: updates until `fit` calls its callbacks.
+    """
+    model.steps_per_execution = n_updates
+    model.jit_compile = _can_compile()
+    model.make_train_function()
+    model.jit_compile = False
+
+
+def time_update(model, X, y, batch_size=1):
+    """Return the seconds that an update of `train_model` takes, once it is compiled.
+
+    It is the median of five trainings, so nothing else should run meanwhile. The arguments are
+    those of `train_model`; the model is trained in place.
+    """
+    arrays = _as_tensors(X, y)
+    update_all = _compile(_build_updates(model, arrays, batch_size))
+    n_updates = len(update_all(*arrays))  # compiles
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        update_all(*arrays).numpy()
+        seconds.append(time.perf_counter() - start)
+    return np.median(seconds) / n_updates
+
+
+def _show_progress(results, n_results, tasks):
+    """Show Keras' progress bar until all tasks have ended; raise what one of them raised."""
+    progress = keras.utils.Progbar(n_results, unit_name="training")
+    while tasks:
+        done, tasks = futures.wait(tasks, timeout=0.1)
+        for task in done:
+            task.result()
+        if results:
+            progress.update(len(results))
+
+
+def _can_compile():
+    """Tell whether XLA can compile the training: not the cuDNN LSTM that Keras uses on a GPU."""
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _compile(function):
+    return tf.function(function, autograph=False, jit_compile=_can_compile())
+
+
+def _build_updates(model, arrays, batch_size):
+    """Return a function that makes all updates of one pass over arrays of these shapes."""
+    _check_count("batch_size", batch_size)
+    if not model.compiled:
+        raise ValueError(f"model must be compiled: {model.name!r} is not")
+    if not model.built:
+        model(arrays[0][:1])
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    n_sequences = len(arrays[0])
+    n_batches = n_sequences // batch_size
+    n_batched = n_batches * batch_size
+
+    def update(batch):
+        X, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
+        with tf.GradientTape() as tape:
+            predictions = model(X, training=True)
+            loss = model.compute_loss(X, y, predictions, sample_weight, training=True)
+            scaled_loss = model.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, model.trainable_variables)
+        model.optimizer.apply(gradients, model.trainable_variables)
+        return tf.cast(loss, tf.float32)
+
+    def update_all(*arrays):
+        losses = []
+        if n_batches:
+            batches = tuple(
+                tf.reshape(array[:n_batched], (n_batches, batch_size, *array.shape[1:]))
+                for array in arrays
+            )
+            losses.append(
+                tf.map_fn(update, batches, fn_output_signature=tf.float32, parallel_iterations=1)
+            )
+        if n_batched < n_sequences:
+            losses.append([update(tuple(array[n_batched:] for array in arrays))])
+        return tf.concat(losses, axis=0)
+
+    return update_all
+
+
+def _build_training(model, arrays, batch_size):
+    """Return a function that trains a model from given weights and returns its losses."""
+    update_all = _build_updates(model, arrays, batch_size)
+    variables = [variable for layer in model.layers for variable in layer.variables]
+    optimizer = model.optimizer.from_config(model.optimizer.get_config())
+    optimizer.build(model.trainable_variables)
+    fresh = [variable.numpy() for variable in optimizer.variables]
+
+    def train(rate, weights, *arrays):
+        _assign(variables, weights)
+        _assign(model.optimizer.variables, fresh)
+        if rate is not None:
+            model.optimizer.learning_rate.assign(rate)
+        return update_all(*arrays)
+
+    return _compile(train)
+
+
+def _draw_weights(model):
+    """Return new initial weights of a model, by building its layers anew.
+
+    A Keras initializer gives the same values each time it is called, a new layer new ones.
+    """
+    weights = []
+    for layer in model.layers:
+        if layer.variables:
+            fresh = layer.from_config(layer.get_config())
+            fresh.build_from_config(layer.get_build_config())
+            weights += [variable.numpy() for variable in fresh.variables]
+    return weights
+
+
+def _as_rate(rate):
+    return None if rate is None else tf.constant(rate)  # a tensor: a float would be compiled in
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _as_tensors(X, y=None, sample_weight=None):
+    """Convert as `fit` does: floats to Keras' float type, the rest as it is."""
+    arrays = [np.asarray(array) for array in (X, y, sample_weight) if array is not None]
+    lengths = [len(array) for array in arrays]
+    if min(lengths) == 0 or len(set(lengths)) > 1:
+        raise ValueError(f"X, y and sample_weight must be of one length, 1 or more, not {lengths}")
+    return [
+        tf.convert_to_tensor(
+            array, keras.config.floatx() if np.issubdtype(array.dtype, np.floating) else None
+        )
+        for array in arrays
+    ]
+
+
+def _check_count(name, value):
+    if not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} must be a whole number of 1 or more, not {value!r}")
