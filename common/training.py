@@ -12,7 +12,7 @@ import math
 import numbers
 import os
 import threading
-import time
+import timeit
 from concurrent import futures
 from itertools import product
 
@@ -177,21 +177,31 @@ def compile_fit(model, n_updates=10):
     model.jit_compile = False
 
 
-def time_update(model, X, y, batch_size=1):
-    """Return the seconds that an update of `train_model` takes, once it is compiled.
+def time_updates(models, X, y, batch_size=1):
+    """Return the seconds that an update of each model takes in `train_model`, once compiled.
 
-    It is the median of five trainings, so nothing else should run meanwhile. The arguments are
-    those of `train_model`; the model is trained in place.
+    The models are compiled on all cores, then timed one after the other: the median of five
+    trainings each. They are trained in place.
+
+    Args:
+        models: dict of name to compiled Keras model.
+        X, y, batch_size: as for `train_model`.
+
+    Returns:
+        Dict of name to float.
     """
     arrays = _as_tensors(X, y)
-    update_all = _compile(_build_updates(model, arrays, batch_size))
-    n_updates = len(update_all(*arrays))  # compiles
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        update_all(*arrays).numpy()
-        seconds.append(time.perf_counter() - start)
-    return np.median(seconds) / n_updates
+    trainings = {
+        name: _compile(_build_updates(model, arrays, batch_size)).get_concrete_function(*arrays)
+        for name, model in models.items()
+    }
+    with futures.ThreadPoolExecutor(os.cpu_count()) as cores:
+        list(cores.map(lambda train: train(*arrays), trainings.values()))
+    seconds = {}
+    for name, train in trainings.items():
+        times = timeit.repeat(lambda train=train: train(*arrays).numpy(), number=1)
+        seconds[name] = np.median(times) / math.ceil(len(X) / batch_size)
+    return seconds
 
 
 def _show_progress(results, n_results, tasks):

@@ -31,7 +31,7 @@ from keras import layers
 from common.figures import draw_comparison
 from common.files import save
 from common.results import differences, in_words, print_comparison
-from common.training import time_update, train_runs
+from common.training import time_updates, train_runs
 from data import get_sequences, score_labels
 
 CELLS = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
@@ -92,9 +92,8 @@ def main(options):
         seed=options.seed,
     )
     X, y = get_sequences(options.sequences, options.timesteps, options.seed)
-    milliseconds = [
-        1000 * time_update(model, X, y, options.batch_size) for model in models.values()
-    ]
+    seconds = time_updates(models, X, y, options.batch_size)
+    milliseconds = [1000 * seconds[name] for name in models]
     print_comparison(models, scores, **{"ms per update": milliseconds})
     print("Answer: " + "; ".join(answer(scores, panel) for panel in PANELS) + ".")
     figure = draw_comparison(losses, "Kinds of recurrent layer", options.batch_size, PANELS)

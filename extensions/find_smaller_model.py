@@ -34,7 +34,7 @@ from bilstm import get_bi_lstm_model
 from common.figures import draw_over_parameters
 from common.files import save
 from common.results import describe_runs, summarize
-from common.training import time_update, train_runs
+from common.training import time_updates, train_runs
 from data import get_sequences, score_labels
 
 KEYS = ["units", "parameters", "sequences", "batch_size"]
@@ -119,7 +119,7 @@ def main(options):
             n_units: get_bi_lstm_model(
                 options.timesteps, n_units, learning_rate=options.learning_rate
             )
-            for n_units in options.units
+            for n_units in sorted(options.units, reverse=True)  # the longest to train first
         }
         parameters = {n_units: model.count_params() for n_units, model in models.items()}
         for n_sequences in options.sequences:
@@ -140,8 +140,7 @@ def main(options):
             scores.append(described.join(scores_of_training))
         # With nothing else at work, the time of an update, and so that of all of them.
         X, y = get_sequences(500 * batch_size, options.timesteps, options.seed)
-        for n_units, model in models.items():
-            update = time_update(model, X, y, batch_size)
+        for n_units, update in time_updates(models, X, y, batch_size).items():
             for n_sequences in options.sequences:
                 key = n_units, parameters[n_units], n_sequences, batch_size
                 seconds[key] = update * np.ceil(n_sequences / batch_size)

@@ -1,5 +1,12 @@
 import os
+import runpy
+import signal
+import sys
+from pathlib import Path
 
+import pytest
+
+ROOT = Path(__file__).parent.parent
 os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has
 # The tests compile many models and train them little: let XLA optimize less. (An XLA flag that
 # the environment has already stays.)
@@ -7,3 +14,17 @@ os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
 )
+
+
+@pytest.fixture
+def run_script(monkeypatch):
+    """Return a function that runs a script, as its file is run, in the process of the tests."""
+
+    def run_script(script, *options):
+        file = ROOT.joinpath(*script.split(".")).with_suffix(".py")
+        monkeypatch.setattr(sys, "argv", [str(file), *map(str, options)])
+        runpy.run_path(str(file), run_name="__main__")
+
+    handler = signal.getsignal(signal.SIGINT)
+    yield run_script
+    signal.signal(signal.SIGINT, handler)

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from training import train_model
 
+from common.training import train_model
 from data import get_sequence, get_sequences
 from extensions.compare_cells import get_cell_model
 from lstm_forward import get_lstm_model

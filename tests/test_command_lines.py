@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -15,96 +14,56 @@ import pytest
 from benchmarks.update_cost import PACKAGES, WAYS
 
 ROOT = Path(__file__).parent.parent
-COUNTS = {
-    "data": {"timesteps": "4"},
-    "lstm_forward": {"timesteps": "4", "units": "3", "sequences": "6", "batch-size": "2"},
-    "bilstm": {"timesteps": "4", "units": "3", "sequences": "2", "batch-size": "5"},
+ONE_RUN = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.01"
+MANY_RUNS = f"{ONE_RUN} --runs 2"
+SMALL = {
+    "data": "--timesteps 4",
+    "lstm_forward": ONE_RUN,
+    "bilstm": "--timesteps 4 --units 3 --sequences 2 --batch-size 5 --learning-rate 0.01",
+    "compare_directions": MANY_RUNS,
+    "compare_merge_modes": MANY_RUNS,
+    "extensions.inside_lstm": ONE_RUN,
+    "extensions.compare_cells": MANY_RUNS,
+    "extensions.compare_sizes": MANY_RUNS.replace("--timesteps 4", "--timesteps 4 6"),
+    "extensions.find_smaller_model": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
+    "extensions.compare_depths": MANY_RUNS,
+    "extensions.variable_length": MANY_RUNS,
+    "extensions.sine_to_cosine": MANY_RUNS,
+    "benchmarks.update_cost": (
+        "--timesteps 4 --units 3 --sequences 2 --learning-rate 0.01 --runs 1"
+    ),
 }
-COUNTS["compare_directions"] = COUNTS["lstm_forward"] | {"runs": "2"}
-COUNTS["compare_merge_modes"] = COUNTS["compare_directions"]
-COUNTS["extensions.inside_lstm"] = COUNTS["lstm_forward"]
-COUNTS["extensions.compare_cells"] = COUNTS["compare_directions"]
-COUNTS["extensions.compare_sizes"] = COUNTS["compare_directions"] | {"timesteps": "4 6"}
-COUNTS["extensions.find_smaller_model"] = COUNTS["compare_directions"] | {"sequences": "6 8"}
-COUNTS["extensions.compare_depths"] = COUNTS["compare_directions"]
-COUNTS["extensions.variable_length"] = COUNTS["compare_directions"]
-COUNTS["extensions.sine_to_cosine"] = COUNTS["compare_directions"]
-COUNTS["benchmarks.update_cost"] = {
-    "timesteps": "4",
-    "units": "3",
-    "sequences": "2",
-    "runs": "1",
+# The columns of <script>.csv and the number of its rows.
+SEQUENCE = "step value cumulative_sum limit label"
+MEASURES = "loss accuracy sequence_accuracy"
+TABLES = {
+    "data": (SEQUENCE, 4),
+    "lstm_forward": ("update loss", 1),
+    "bilstm": ("update loss", 1),
+    "compare_directions": ("run update lstm_forw lstm_back lstm_back_aligned bilstm_con", 6),
+    "compare_merge_modes": ("run update bilstm_sum bilstm_mul bilstm_ave bilstm_con", 6),
+    "extensions.inside_lstm": (
+        f"{SEQUENCE} input_gate forget_gate candidate output_gate cell_state hidden_state"
+        " rescaled_sum prediction",
+        4,
+    ),
+    "extensions.compare_cells": (
+        "run update rnn_forw gru_forw lstm_forw birnn_con bigru_con bilstm_con",
+        6,
+    ),
+    "extensions.compare_sizes": (f"timesteps direction units parameters run {MEASURES}", 8),
+    "extensions.find_smaller_model": (
+        "units parameters sequences batch_size run accuracy_on_100 accuracy sequence_accuracy",
+        4,
+    ),
+    "extensions.compare_depths": ("run update bilstm_x1 bilstm_x2 bilstm_x3", 6),
+    "extensions.variable_length": (
+        "model run accuracy accuracy_1 accuracy_2 accuracy_3 accuracy_4",
+        4,
+    ),
+    "extensions.sine_to_cosine": ("model run error_1 error_2 error_3 error_4", 4),
 }
-COLUMNS = {
-    "data": ["step", "value", "cumulative_sum", "limit", "label"],
-    "lstm_forward": ["update", "loss"],
-    "bilstm": ["update", "loss"],
-    "compare_directions": [
-        "run",
-        "update",
-        "lstm_forw",
-        "lstm_back",
-        "lstm_back_aligned",
-        "bilstm_con",
-    ],
-    "compare_merge_modes": [
-        "run",
-        "update",
-        "bilstm_sum",
-        "bilstm_mul",
-        "bilstm_ave",
-        "bilstm_con",
-    ],
-    "extensions.compare_cells": [
-        "run",
-        "update",
-        "rnn_forw",
-        "gru_forw",
-        "lstm_forw",
-        "birnn_con",
-        "bigru_con",
-        "bilstm_con",
-    ],
-    "extensions.compare_sizes": [
-        "timesteps",
-        "direction",
-        "units",
-        "parameters",
-        "run",
-        "test_loss",
-        "accuracy",
-        "whole_sequences_right",
-    ],
-    "extensions.find_smaller_model": [
-        "units",
-        "parameters",
-        "sequences",
-        "batch_size",
-        "run",
-        "accuracy_on_100",
-        "accuracy",
-        "whole_sequences_right",
-    ],
-    "extensions.compare_depths": ["run", "update", "bilstm_x1", "bilstm_x2", "bilstm_x3"],
-    "extensions.variable_length": ["model", "run", "all", "1", "2", "3", "4"],
-    "extensions.sine_to_cosine": ["model", "run", "1", "2", "3", "4"],
-}
-COLUMNS["extensions.inside_lstm"] = [
-    *COLUMNS["data"],
-    "input_gate",
-    "forget_gate",
-    "candidate",
-    "output_gate",
-    "cell_state",
-    "hidden_state",
-    "rescaled_sum",
-    "prediction",
-]
-ROWS = {"data": 4, "lstm_forward": 3, "bilstm": 1, "compare_directions": 6}
-ROWS |= {"compare_merge_modes": 6, "extensions.inside_lstm": 4, "extensions.compare_cells": 6}
-ROWS |= {"extensions.compare_sizes": 8, "extensions.find_smaller_model": 4}
-ROWS |= {"extensions.compare_depths": 6, "extensions.variable_length": 4}
-ROWS["extensions.sine_to_cosine"] = 4
+WITH_SCORES = [script for script, (columns, _) in TABLES.items() if columns.startswith("run ")]
 
 
 def name_of(script):
@@ -112,71 +71,70 @@ def name_of(script):
 
 
 def start(script, *options, **settings):
+    """Start a script in a process of its own, from another folder if it is none of a package."""
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings
-    if "." in script:
-        program, settings["cwd"] = ["-m", script], ROOT
-    else:
-        program = [ROOT / f"{script}.py"]
-    command = [sys.executable, "-W", "error::DeprecationWarning", *program, *options]
-    return subprocess.Popen(command, **settings)
+    program = ["-m", script] if "." in script else [ROOT / f"{script}.py"]
+    settings.setdefault("cwd", ROOT)
+    return subprocess.Popen([sys.executable, *program, *options], **settings)
 
 
 def small(script, output):
-    counts = [(f"--{count}", *value.split()) for count, value in COUNTS[script].items()]
-    return [*chain(*counts), "--output", str(output)]
+    return [*SMALL[script].split(), "--output", str(output)]
 
 
-def assert_output_of_a_single_run(out):
-    assert "Total params" in out and "On 1,000 new sequences: loss" in out
-    assert out.count("\nExpected: [") == 4
-    assert out.count("  right\n") + out.count("  wrong\n") == 10
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.mark.parametrize(
-    "scripts",
-    [
-        ("data", "data"),
-        ("lstm_forward", "bilstm"),
-        ("compare_directions", "compare_merge_modes"),
-        ("extensions.inside_lstm", "extensions.compare_depths"),
-        ("extensions.compare_cells", "extensions.compare_sizes"),
-        ("extensions.find_smaller_model", "extensions.variable_length"),
-        ("extensions.sine_to_cosine",),
-    ],
-)
-def test_same_seed_same_files(scripts, tmp_path):
-    """Two at once into one folder, from elsewhere, with no display and no home; then again."""
+@pytest.mark.parametrize("script", TABLES)
+def test_same_seed_same_files(script, run_script, tmp_path, capsys):
+    output, again = tmp_path / "new" / "folder", tmp_path / "again"
+    run_script(script, *small(script, output))
+    out = capsys.readouterr().out
+    endings = [".csv", ".png", *(["_scores.csv"] if script in WITH_SCORES else [])]
+    files = [output / f"{name_of(script)}{ending}" for ending in endings]
+    assert sorted(output.iterdir()) == files
+    assert out.splitlines()[-1] == " ".join(["Saved", *map(str, files)])
+    assert ("\nAnswer" in out) == ("." in script)
+    table = pd.read_csv(files[0])
+    columns, n_rows = TABLES[script]
+    assert table.columns.tolist() == columns.split()
+    assert len(table) == n_rows and table.notna().all(axis=None)
+    if script in WITH_SCORES:
+        scores = pd.read_csv(files[2])
+        assert scores.columns.tolist() == ["model", "run", *MEASURES.split()]
+        models = table.columns.drop(["run", "update"])
+        assert len(scores) == 2 * len(models) and set(scores.model) == set(models)
+
+    run_script(script, *small(script, again))
+    assert contents(again) == contents(output)
+
+
+def test_a_user_somewhere_else(run_script, tmp_path):
+    """Two scripts at once into one folder, with no display and no home."""
     (tmp_path / "file").touch()
     unset = {"DISPLAY", "MPLBACKEND", "KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME"}
     environment = {key: value for key, value in os.environ.items() if key not in unset}
     environment["HOME"] = str(tmp_path / "file" / "home")
-    output, again = tmp_path / "new" / "folder", tmp_path / "again"
+    output, again = tmp_path / "output", tmp_path / "again"
+    scripts = ["bilstm", "compare_directions"]
     processes = [
         start(script, *small(script, output), cwd=tmp_path, env=environment) for script in scripts
     ]
     for script, process in zip(scripts, processes, strict=True):
         out, err = process.communicate()
         assert process.returncode == 0, err
-        files = [output / f"{name_of(script)}.csv", output / f"{name_of(script)}.png"]
-        assert all(str(file) in out.splitlines()[-1] for file in files)
-        assert ("\nAnswer" in out) == ("." in script)
-        if "loss" in COLUMNS[script]:
-            assert_output_of_a_single_run(out)
-        table = pd.read_csv(files[0])
-        assert table.columns.tolist() == COLUMNS[script]
-        assert len(table) == ROWS[script] and table.notna().all(axis=None)
-
-        importlib.import_module(script).main(small(script, again))
-        for file in files:
-            assert (again / file.name).read_bytes() == file.read_bytes()
-    names = {f"{name_of(script)}{ending}" for script in scripts for ending in (".csv", ".png")}
-    assert {path.name for path in output.iterdir()} == names
+        if script == "bilstm":
+            assert "Total params" in out and "On 1,000 new sequences: loss" in out
+            assert out.count("\nExpected: [") == 4
+            assert out.count("  right\n") + out.count("  wrong\n") == 10
+        run_script(script, *small(script, again))
+    assert contents(output) == contents(again)
 
 
-def test_benchmark_names_what_is_absent(tmp_path):
-    process = start("benchmarks.update_cost", *small("benchmarks.update_cost", tmp_path))
-    out, err = process.communicate()
-    assert process.returncode == 0, err
+def test_benchmark_names_what_is_absent(run_script, tmp_path, capsys):
+    run_script("benchmarks.update_cost", *small("benchmarks.update_cost", tmp_path))
+    out = capsys.readouterr().out
     table = pd.read_csv(tmp_path / "update_cost.csv")
     assert table.columns.tolist() == ["way", "round", "ms_per_update", "fixed_seconds"]
     for way, package in PACKAGES.items():
@@ -187,94 +145,153 @@ def test_benchmark_names_what_is_absent(tmp_path):
     assert (tmp_path / "update_cost.png").exists()
 
 
-def test_seeds_differ(tmp_path):
-    module = importlib.import_module("data")
-    module.main([*small("data", tmp_path / "a"), "--seed", "1"])
-    module.main([*small("data", tmp_path / "b"), "--seed", "2"])
-    files = [tmp_path / name / "data.csv" for name in "ab"]
-    assert files[0].read_bytes() != files[1].read_bytes()
+def test_seeds_and_learning_rates_differ(run_script, tmp_path):
+    losses = {}
+    for options in ("", "--seed 1", "--learning-rate 0.02"):
+        run_script("lstm_forward", *small("lstm_forward", tmp_path), *options.split())
+        losses[options] = pd.read_csv(tmp_path / "lstm_forward.csv").loss[0]
+    assert len(set(losses.values())) == 3
 
 
-def assert_one_line_error(script, options, capsys, *named):
-    with pytest.raises(SystemExit) as stopped:
-        importlib.import_module(script).main(options)
-    assert stopped.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.count("\n") == 1
-    assert err.startswith(f"{name_of(script)}.py: error: ")
-    for name in named:
-        assert name in err
+@pytest.fixture
+def assert_one_line_error(run_script, tmp_path, monkeypatch, capsys):
+    """Return a function that runs a script with bad options and sees that nothing comes of it."""
+    monkeypatch.chdir(tmp_path)
+
+    def assert_one_line_error(script, *options, named):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(SystemExit) as stopped:
+            run_script(script, *options)
+        assert stopped.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert err.startswith(f"{name_of(script)}.py: error: ")
+        for name in named:
+            assert name in err
+        assert sorted(tmp_path.rglob("*")) == before
+
+    return assert_one_line_error
 
 
-@pytest.mark.parametrize("script", COUNTS)
+@pytest.mark.parametrize(
+    "option", ["timesteps", "units", "sequences", "batch-size", "runs", "seed"]
+)
 @pytest.mark.parametrize("value", ["0", "-1", "2.5", "", "many", "1e3", "1_000", "٣", "9" * 5000])
-def test_bad_counts_and_seeds(script, value, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    options = [f"--{count}" for count in COUNTS[script]]
-    options += ["--seed"] if value != "0" else []
-    for option in options:
-        assert_one_line_error(script, [f"{option}={value}"], capsys, option, repr(value))
-    assert list(tmp_path.iterdir()) == []
+def test_bad_counts_and_seeds(option, value, assert_one_line_error):
+    if (option, value) != ("seed", "0"):
+        option = f"--{option}"
+        assert_one_line_error(
+            "compare_directions", f"{option}={value}", named=[option, repr(value)]
+        )
 
 
-@pytest.mark.parametrize("script", COUNTS)
-def test_other_bad_options(script, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert_one_line_error(script, ["--frobnicate", "3"], capsys, "--frobnicate 3")
-    assert_one_line_error(script, ["--unit", "3"], capsys, "--unit 3")  # no abbreviations
-    assert_one_line_error(script, ["extra"], capsys, "extra")
-    assert_one_line_error(script, ["--seed"], capsys, "--seed")
-    assert_one_line_error(script, ["--seed", str(2**32)], capsys, "--seed", str(2**32))
-    assert_one_line_error(script, ["--show=3"], capsys, "--show", "3")
-    assert_one_line_error(script, ["--output", ""], capsys, "--output", "''")
-    assert_one_line_error(script, ["--show"], capsys, "--show")  # conftest.py: no display
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e39", "1e-50", "", "x", "1_0", "٣"])
+def test_bad_learning_rates(value, assert_one_line_error):
+    option = "--learning-rate"
+    assert_one_line_error("bilstm", f"{option}={value}", named=[option, repr(value)])
 
 
-@pytest.mark.parametrize("script", COUNTS)
-def test_output_that_cannot_be_written(script, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--unit", "3"], "--unit 3"),  # no abbreviations
+        (["extra"], "extra"),
+        (["--seed"], "--seed"),
+        (["--seed", str(2**32)], str(2**32)),
+        (["--show=3"], "--show"),
+        (["--show"], "--show"),  # conftest.py: no display
+        (["--output", ""], "--output: ''"),
+    ],
+)
+def test_other_bad_options(options, named, assert_one_line_error):
+    assert_one_line_error("compare_directions", *options, named=[named])
+
+
+@pytest.mark.parametrize("backend", ["svg", "pdf"])
+def test_backends_that_show_nothing(backend, assert_one_line_error, monkeypatch):
+    monkeypatch.setattr("matplotlib.get_backend", lambda: backend)
+    assert_one_line_error("data", "--show", named=["--show"])
+
+
+def test_output_that_cannot_be_written(assert_one_line_error, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
+    for ending in (".png", ".csv", "_scores.csv"):
+        (tmp_path / ending / f"bilstm{ending}").mkdir(parents=True)
+        assert_one_line_error("bilstm", "--output", tmp_path / ending, named=["--output", ending])
     for output in (file, file / "below", "/proc/no-such-folder"):
-        assert_one_line_error(script, ["--output", str(output)], capsys, "--output", str(output))
-    (tmp_path / f"{name_of(script)}.csv").mkdir()
-    assert_one_line_error(script, ["--output", str(tmp_path)], capsys, "--output", ".csv")
+        assert_one_line_error("bilstm", "--output", output, named=["--output", str(output)])
     assert file.read_text() == "mine"
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        ["file", f"{name_of(script)}.csv"]
-    )
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
-def test_output_in_a_read_only_folder(tmp_path, capsys):
+def test_output_in_a_read_only_folder(assert_one_line_error, tmp_path):
     tmp_path.chmod(0o500)
     output = str(tmp_path / "new")
-    assert_one_line_error("data", ["--output", output], capsys, "--output", output)
+    assert_one_line_error("data", "--output", output, named=["--output", output])
 
 
-@pytest.mark.parametrize("script", COUNTS)
-def test_help_names_all_options(script, capsys):
+@pytest.mark.parametrize("script", SMALL)
+def test_all_scripts_have_that_parser(script, run_script, assert_one_line_error, capsys):
+    assert_one_line_error(script, "--frobnicate", "3", named=["--frobnicate 3"])
     with pytest.raises(SystemExit) as stopped:
-        importlib.import_module(script).main(["--help"])
+        run_script(script, "--help")
     assert stopped.value.code == 0
     out = capsys.readouterr().out
-    for option in [*COUNTS[script], "seed", "output", "show"]:
-        assert f"--{option} " in out
+    for option in [*SMALL[script].split(), "--seed", "--output", "--show"]:
+        if option.startswith("--"):
+            assert f"{option} " in out
+
+
+@pytest.mark.parametrize("script", ["bilstm", "extensions.compare_cells"])
+def test_options_are_read_before_keras_is_loaded(script):
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['x', '--units', '0']\n"
+        "try:\n"
+        f"    runpy.run_module({script!r}, run_name='__main__')\n"
+        "except SystemExit as stopped:\n"
+        "    assert stopped.code == 2\n"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stderr=subprocess.PIPE)
 
 
 @pytest.mark.parametrize("script", ["bilstm", "compare_directions"])
-def test_interrupt_during_training(script, tmp_path):
-    (tmp_path / f"{script}.csv").write_text("earlier")
-    many = [*small(script, tmp_path), "--sequences", "300000"]
-    with open(tmp_path / "log", "w+") as log:
-        process = start(script, *many, stdout=log, env=os.environ | {"PYTHONUNBUFFERED": "1"})
-        trains = "step" if script == "bilstm" else "/8"
-        deadline = time.monotonic() + 300
-        while trains not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
+@pytest.mark.parametrize("moment", ["loading", "training"])
+def test_interrupt(script, moment, tmp_path):
+    output, log = tmp_path / "output", tmp_path / "log"
+    output.mkdir()
+    (output / f"{script}.csv").write_text("earlier")
+    options = [*small(script, output / "new"), "--sequences", "300000"]
+    if moment == "training":
+        options += ["--output", str(output)]
+
+    def began():
+        # The folder is made just before Keras is loaded; the progress bar tells of training.
+        return (output / "new").exists() if moment == "loading" else "━" in log.read_text()
+
+    with open(log, "w") as out:
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        process = start(script, *options, stdout=out, env=environment)
+        deadline = time.monotonic() + 200
+        while not began() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.strip() == f"{script}.py: interrupted"
-    assert (tmp_path / f"{script}.csv").read_text() == "earlier"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{script}.csv", "log"]
+    assert (output / f"{script}.csv").read_text() == "earlier"
+    assert {path.name for path in output.iterdir()} <= {f"{script}.csv", "new"}
+
+
+def test_a_crash_while_tensorflow_loads_is_seen(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("import os; os.abort()")
+    (tmp_path / "keras.py").write_text("import tensorflow")
+    code = "from common.startup import load_keras; load_keras(1)"
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    process = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert process.returncode != 0
+    assert "Fatal Python error: Aborted" in process.stderr and "tensorflow.py" in process.stderr

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data import get_labels, get_sequence, get_sequences, score_labels
+from data import get_labels, get_sequence, get_sequences, score_labels, tabulate_sequence
 
 SIZES = st.integers(1, 40)
 SEEDS = st.integers(0, 2**32 - 1)
@@ -112,12 +112,20 @@ def test_scores_against_keras():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, (40, 3, 1))
     predictions = np.clip(rng.normal(y, 0.5), 0, 1).astype(np.float32)  # with exact 0 and 1
-    loss, accuracy, whole = score_labels(y, predictions)
-    assert loss == pytest.approx(float(keras.losses.BinaryCrossentropy()(y, predictions)), 1e-5)
+    scores = score_labels(y, predictions)
+    assert scores["loss"] == pytest.approx(
+        float(keras.losses.BinaryCrossentropy()(y, predictions)), 1e-5
+    )
     metric = keras.metrics.BinaryAccuracy()
     metric.update_state(y, predictions)
-    assert accuracy == pytest.approx(float(metric.result()))
-    assert whole == np.mean(
+    assert scores["accuracy"] == pytest.approx(float(metric.result()))
+    assert scores["sequence_accuracy"] == np.mean(
         [np.array_equal(a, b) for a, b in zip(y, predictions > 0.5, strict=True)]
     )
-    assert 0 < whole < accuracy < 1
+    assert 0 < scores["sequence_accuracy"] < scores["accuracy"] < 1
+
+
+def test_table_of_a_sequence():
+    table = tabulate_sequence(np.array([0.5, 0.5, 0.25, 0.5]), np.array([0, 1, 1, 1]))
+    assert table["cumulative_sum"].tolist() == [0.5, 1.0, 1.25, 1.75]
+    assert table["step"].tolist() == [1, 2, 3, 4] and table["limit"] == 1

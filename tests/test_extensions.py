@@ -96,10 +96,16 @@ def test_stacked_layers(n_layers, parameters):
 
 def test_pairs_of_like_size():
     assert [matching_units(n) for n in (10, 20, 40)] == [7, 14, 28]
-    models = get_pairs(10, [10, 20, 40])
+    models, descriptions = get_pairs(10, [10, 20, 40])
     parameters = [model.count_params() for model in models.values()]
     assert parameters == [491, 519, 1781, 1821, 6761, 6777]
-    assert [key[1:] for key in models][:2] == [("forward", 10, 491), ("bidirectional", 7, 519)]
+    assert parameters == [of_model["parameters"] for of_model in descriptions.values()]
+    assert descriptions["bidirectional 7"] == {
+        "timesteps": 10,
+        "direction": "bidirectional",
+        "units": 7,
+        "parameters": 519,
+    }
     assert [len(model.layers[0].get_weights()) for model in models.values()] == [3, 6] * 3
 
 
@@ -114,16 +120,23 @@ def test_pairs_are_the_nearest():
 
 
 def test_answer_about_sizes():
-    low, high = [(0.1, 0, 0), (0.1, 0, 0)], [(0.3, 0, 0), (0.5, 0, 0)]
-    scores = {
-        (10, "forward", 1, 100): high,
-        (10, "bidirectional", 1, 110): low,
-        (10, "forward", 2, 1000): low,
-        (10, "bidirectional", 2, 1100): low,
+    losses = {
+        ("forward", 100): [0.3, 0.5],
+        ("bidirectional", 110): [0.1, 0.2],
+        ("forward", 1000): [0.1, 0.1],
+        ("bidirectional", 1100): [0.1, 0.1],
     }
+    scores = pd.DataFrame(
+        [
+            {"timesteps": 7, "direction": direction, "parameters": size, "run": run, "loss": loss}
+            for (direction, size), of_runs in losses.items()
+            for run, loss in enumerate(of_runs, 1)
+        ]
+    )
     text = answer_sizes(scores)
-    assert "10 time steps" in text and "0.150 ± 0.635" in text and "neither clearly" in text
-    assert "of 110 parameters" in text and "(+0.000 ± 0.000) than a forward one of 1,000" in text
+    assert "for 7 time steps: at like size, the test loss is 0.125 (0.100 to 0.150) lower" in text
+    assert "of 110 parameters has a test loss neither clearly lower nor higher" in text
+    assert "(+0.050 (+0.000 to +0.100)) than a forward one of 1,000." in text
 
 
 def test_unbeaten_models():
@@ -136,7 +149,9 @@ def test_score_of_a_smaller_model():
     _, y = get_sequences(200, 10, 0)
     predictions = y.astype(float)
     predictions[150, 3] = 1 - predictions[150, 3]
-    assert score(y, predictions) == pytest.approx((1, 1 - 1 / 2000, 1 - 1 / 200))
+    assert score(y, predictions) == pytest.approx(
+        {"accuracy_on_100": 1, "accuracy": 1 - 1 / 2000, "sequence_accuracy": 1 - 1 / 200}
+    )
 
 
 def test_answer_about_smaller_models():
@@ -149,15 +164,15 @@ def test_answer_about_smaller_models():
             "run": [1, 2, 1, 2],
             "accuracy_on_100": [0.9, 1.0, 1.0, 1.0],
             "accuracy": 0.99,
-            "whole_sequences_right": [0.9, 0.98, 0.97, 0.99],
+            "sequence_accuracy": [0.9, 0.98, 0.97, 0.99],
         }
     )
-    seconds = {(1, 27, 100, 10): [1.0, 3.0], (5, 291, 100, 10): [2.5, 4.0]}
+    seconds = pd.Series({(1, 27, 100, 10): 3.0, (5, 291, 100, 10): 2.5})
     text = answer_smaller(table, seconds)
     assert "3 of 4 trained models" in text and "smallest has 27 parameters" in text
     assert "trained in 2.50 seconds" in text
     assert "291 parameters, gets 99.0%" in text and f"probability of {0.99**100:.1%}" in text
-    assert "96.4% to 100%" in text  # scipy.stats.binomtest(100, 100).proportion_ci().low: 0.9638
+    assert "96.4% to 100%" in text  # 0.025 ** (1 / 100) is 0.9638
     text = answer_smaller(table.assign(accuracy_on_100=0.5), seconds)
     assert "0 of 4 trained models" in text and "smallest" not in text
 
@@ -241,7 +256,11 @@ def test_score_by_length():
     predictions = np.zeros((3, 4, 1))
     predictions[0, 0] = predictions[1, 3] = 1
     predictions[2, 2:] = 1  # padding
-    assert score_by_length(y, weights, predictions) == {"all": 6 / 8, 2: 3 / 4, 4: 3 / 4}
+    assert score_by_length(y, weights, predictions) == {
+        "accuracy": 6 / 8,
+        "accuracy_2": 3 / 4,
+        "accuracy_4": 3 / 4,
+    }
 
 
 def test_waves():
@@ -264,4 +283,8 @@ def test_regression_can_leave_0_to_1():
 def test_errors_by_step():
     y = np.zeros((2, 3, 1))
     predictions = np.array([[[1.0], [-2.0], [0.0]], [[3.0], [2.0], [0.5]]])
-    assert errors_by_step(y, predictions) == {1: 2.0, 2: 2.0, 3: 0.25}
+    assert errors_by_step(y, predictions) == {
+        "error_1": 2.0,
+        "error_2": 2.0,
+        "error_3": 0.25,
+    }

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy.special import expit
 
 from bilstm import get_bi_lstm_model
 from compare_directions import get_aligned_backward_model, get_backward_model
@@ -10,10 +11,6 @@ from data import get_sequences
 from lstm_forward import get_lstm_model
 
 X, _ = get_sequences(6, 7, 0)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +68,7 @@ def test_merge_modes_against_numpy(mode, merge):
     forward = np.asarray(bidirectional.forward_layer(X))
     backward = np.asarray(bidirectional.backward_layer(X))[:, ::-1]  # back to forward time
     kernel, bias = output.get_weights()
-    expected = sigmoid(merge(forward, backward) @ kernel + bias)
+    expected = expit(merge(forward, backward) @ kernel + bias)
     np.testing.assert_allclose(model.predict(X, verbose=0), expected, atol=1e-6)
 
 
@@ -85,3 +82,12 @@ def test_unknown_merge_mode(mode):
 def test_sizes_that_keras_cannot_build(build):
     with pytest.raises(ValueError, match="0"):
         build(10, n_units=0)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [get_lstm_model, get_backward_model, get_aligned_backward_model, get_bi_lstm_model],
+)
+def test_learning_rate(build):
+    assert float(build(4, 2).optimizer.learning_rate) == pytest.approx(0.001)
+    assert float(build(4, 2, learning_rate=0.03).optimizer.learning_rate) == pytest.approx(0.03)

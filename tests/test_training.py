@@ -1,15 +1,19 @@
 """The compiled training against Keras' own `fit`."""
 
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from training import LossHistory, train_model, train_runs, updates_per_record
 
 from benchmarks.update_cost import PACKAGES, WAYS
 from bilstm import get_bi_lstm_model
+from common.training import LossHistory, compile_fit, train_model, train_runs
 from compare_directions import get_aligned_backward_model, get_backward_model
 from data import get_sequences
 from lstm_forward import get_lstm_model
@@ -125,7 +129,7 @@ def test_errors_name_what_is_wrong():
     model = get_lstm_model(6, 2)
     with pytest.raises(ValueError, match=r"batch_size.*0"):
         train_model(model, X, y, batch_size=0)
-    with pytest.raises(TypeError, match=r"batch_size.*2\.5"):
+    with pytest.raises(ValueError, match=r"batch_size.*2\.5"):
         train_model(model, X, y, batch_size=2.5)
     with pytest.raises(ValueError, match=r"\[24, 23\]"):
         train_model(model, X, y[:-1])
@@ -135,25 +139,18 @@ def test_errors_name_what_is_wrong():
         train_model(keras.Sequential([keras.Input((6, 1)), layers.Dense(1)]), X, y)
 
 
-def identity(predictions):
-    return predictions
+def get_data(n_sequences, rng):
+    return get_sequences(n_sequences, 6, rng)
 
 
-def draw_runs(n_runs):
-    runs = [get_sequences(9, 6, k) for k in range(n_runs)]
-    return [run[0] for run in runs], [run[1] for run in runs]
+def keep_predictions(y, predictions):
+    return {"predictions": predictions, "expected": y}
 
 
-@pytest.fixture(scope="module")
-def five_runs():
-    models = {"forward": get_lstm_model(6, 3), "dropout": regression_like(6)}
-    return train_runs(models, *draw_runs(5), X, identity, seed=0, batch_size=2)
-
-
-def regression_like(n_timesteps):
+def dropout_model():
     model = keras.Sequential(
         [
-            keras.Input((n_timesteps, 1)),
+            keras.Input((6, 1)),
             layers.LSTM(3, return_sequences=True, dropout=0.5),
             layers.Dense(1, activation="sigmoid"),
         ]
@@ -162,23 +159,76 @@ def regression_like(n_timesteps):
     return model
 
 
-def test_runs_do_not_depend_on_their_number_nor_on_other_models(five_runs):
-    losses, predictions, _ = five_runs
-    assert losses["forward"].shape == (5, 5)
-    for name, model in {"forward": get_lstm_model(6, 3), "dropout": regression_like(6)}.items():
-        again, predicted, _ = train_runs({name: model}, *draw_runs(3), X, identity, 0, 2)
-        np.testing.assert_array_equal(again[name], losses[name][:3])
-        np.testing.assert_array_equal(predicted[name], predictions[name][:3])
+def train_small_runs(models, **settings):
+    settings = {"n_sequences": 9, "n_runs": 3, "n_test": 4, "batch_size": 2} | settings
+    return train_runs(models, get_data, keep_predictions, **settings)
+
+
+@pytest.fixture(scope="module")
+def five_runs():
+    models = {"forward": get_lstm_model(6, 3), "dropout": dropout_model()}
+    return train_small_runs(models, n_runs=5)
+
+
+@pytest.mark.parametrize("n_cores", [1, 3])
+def test_runs_depend_on_nothing_else(five_runs, n_cores, monkeypatch):
+    """Neither on their number, nor on other models, nor on the cores."""
+    losses, scores = five_runs
+    monkeypatch.setattr(os, "cpu_count", lambda: n_cores)
+    for name, model in {"dropout": dropout_model(), "forward": get_lstm_model(6, 3)}.items():
+        again, scores_again = train_small_runs({name: model})
+        np.testing.assert_array_equal(again[name], losses[losses.run <= 3][name])
+        expected = scores[(scores.model == name) & (scores.run <= 3)]
+        for one, other in zip(scores_again.predictions, expected.predictions, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_tables_of_runs(five_runs):
+    losses, scores = five_runs
+    assert losses.columns.tolist() == ["run", "update", "forward", "dropout"]
+    assert losses.run.tolist() == sorted([1, 2, 3, 4, 5] * 5)
+    assert losses["update"].tolist() == [1, 2, 3, 4, 5] * 5
+    assert scores.columns.tolist() == ["model", "run", "predictions", "expected"]
+    assert scores.model.tolist() == ["forward"] * 5 + ["dropout"] * 5
+    assert scores.run.tolist() == [1, 2, 3, 4, 5] * 2
+
+
+def test_each_run_has_its_own_test_data_the_same_for_all_models(five_runs):
+    _, scores = five_runs
+    expected = {name: rows.expected.tolist() for name, rows in scores.groupby("model")}
+    np.testing.assert_array_equal(expected["forward"], expected["dropout"])
+    assert len({labels.tobytes() for labels in expected["forward"]}) == 5
+
+
+def test_learning_rates_share_runs():
+    """Each rate trains from the same weights on the same data as a model compiled with it."""
+    losses, scores = train_small_runs({"m": get_lstm_model(6, 3)}, learning_rates=[0.01, 0.3])
+    assert losses.columns.tolist() == ["learning_rate", "run", "update", "m"]
+    assert scores.columns.tolist()[:3] == ["model", "learning_rate", "run"]
+    for rate in (0.01, 0.3):
+        alone, scores_alone = train_small_runs({"m": get_lstm_model(6, 3, learning_rate=rate)})
+        np.testing.assert_allclose(losses[losses.learning_rate == rate].m, alone.m, atol=1e-6)
+        of_rate = scores[scores.learning_rate == rate].predictions
+        for one, other in zip(of_rate, scores_alone.predictions, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5)
 
 
 def test_runs_start_from_different_weights():
     """With no training and the same data, only the initial weights tell the runs apart."""
-    model = get_lstm_model(6, 3)
-    model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.SGD(0.0))
+    model = get_lstm_model(6, 3, learning_rate=1e-20)
     model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
-    losses, predictions, _ = train_runs({"m": model}, [X] * 4, [y] * 4, X, identity, 0, 24)
-    assert len(np.unique(losses["m"])) == 4
-    assert abs(np.array(predictions["m"]) - 0.5).min() > 0  # not the zeros that it came with
+    losses, scores = train_runs(
+        {"m": model},
+        lambda n_sequences, rng: (X[:n_sequences], y[:n_sequences]),
+        keep_predictions,
+        n_sequences=24,
+        n_runs=4,
+        n_test=5,
+        batch_size=24,
+    )
+    assert losses.m.nunique() == 4
+    # Not the zeros that it came with.
+    assert min(abs(predictions - 0.5).min() for predictions in scores.predictions) > 0
 
 
 def test_each_run_is_a_fit_from_scratch():
@@ -197,35 +247,86 @@ def test_each_run_is_a_fit_from_scratch():
         model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.Adam(0.01))
         return model
 
-    data_X, data_y = draw_runs(2)
-    data_X[1], data_y[1] = data_X[0], data_y[0]
-    losses, predictions, _ = train_runs({"m": build()}, data_X, data_y, X, identity, 5)
-    expected_model = build()
-    expected = fit_losses(expected_model, data_X[0], data_y[0])
-    for run in range(2):
-        np.testing.assert_allclose(losses["m"][run], expected, atol=1e-5)
-        np.testing.assert_allclose(
-            predictions["m"][run], expected_model.predict(X, verbose=0), atol=1e-4
-        )
+    seen = []
+
+    def get_seen_data(n_sequences, rng):
+        data = get_sequences(n_sequences, 6, rng)
+        seen.append(data)
+        return data
+
+    model = build()
+    losses, scores = train_runs(
+        {"m": model}, get_seen_data, keep_predictions, n_sequences=9, n_runs=2, n_test=4
+    )
+    runs = seen[2:]  # the first two gave the shapes
+    for run, ((run_X, run_y), (test_X, _)) in enumerate(zip(runs[::2], runs[1::2], strict=True)):
+        expected_model = build()
+        expected = fit_losses(expected_model, run_X, run_y)
+        np.testing.assert_allclose(losses[losses.run == run + 1].m, expected, atol=1e-5)
+        predictions = expected_model.predict(test_X, verbose=0)
+        np.testing.assert_allclose(scores.predictions[run], predictions, atol=1e-4)
+    # The model is left as its last run trained it.
+    np.testing.assert_allclose(model.predict(test_X, verbose=0), predictions, atol=1e-4)
 
 
-def test_history_holds_means_since_the_last_record():
+def test_an_error_in_a_run_is_raised():
+    def fail(y, predictions):
+        raise ArithmeticError("no score")
+
+    with pytest.raises(ArithmeticError, match="no score"):
+        train_runs({"m": get_lstm_model(6, 2)}, get_data, fail, n_sequences=2, n_runs=2, n_test=2)
+    with pytest.raises(ValueError, match=r"n_runs.*0"):
+        train_small_runs({"m": get_lstm_model(6, 2)}, n_runs=0)
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_history_holds_means_since_the_last_record(is_compiled):
     model = fresh(get_lstm_model, 6, 3)
     each_update = np.array(fit_losses(fresh(get_lstm_model, 6, 3), X, y))
-    model.steps_per_execution = 5
+    if is_compiled:
+        compile_fit(model, 5)
+    else:
+        model.steps_per_execution = 5
     history = LossHistory()
-    model.fit(X, y, batch_size=1, shuffle=False, verbose=0, callbacks=[history])
-    assert history.updates == [5, 10, 15, 20, 24]
+    returned = model.fit(X, y, batch_size=1, shuffle=False, verbose=0, callbacks=[history])
+    assert history.updates.tolist() == [5, 10, 15, 20, 24]
     expected = [each_update[start : start + 5].mean() for start in range(0, 24, 5)]
     np.testing.assert_allclose(history.losses, expected, atol=1e-6)
+    # What `fit` returns is as without the callback.
+    assert returned.history["loss"] == pytest.approx([each_update.mean()], abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("n_sequences", "batch_size", "updates"),
-    [(1, 1, 1), (100, 1, 1), (101, 1, 2), (1000, 1, 10), (50_000, 10, 50), (3, 10, 1)],
-)
-def test_updates_per_record(n_sequences, batch_size, updates):
-    assert updates_per_record(n_sequences, batch_size) == updates
+def test_history_of_a_last_short_batch():
+    history = LossHistory()
+    model = fresh(get_lstm_model, 6, 3)
+    model.steps_per_execution = 3
+    model.fit(X, y, batch_size=10, shuffle=False, verbose=0, callbacks=[history])
+    each_update = train_model(fresh(get_lstm_model, 6, 3), X, y, 10)
+    assert history.updates.tolist() == [3]
+    assert history.losses == pytest.approx([each_update @ [10, 10, 4] / 24], abs=1e-6)
+
+
+IMPORT = """
+import gc, os, signal, sys
+import keras, tensorflow
+
+def state():
+    threads = tensorflow.config.threading.get_intra_op_parallelism_threads()
+    handler = signal.getsignal(signal.SIGINT)
+    return dict(os.environ), handler, gc.isenabled(), gc.get_freeze_count(), threads, os.fstat(2)
+
+before, modules = state(), set(sys.modules)
+import common.training
+assert state() == before
+files = {name: getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - modules}
+ours = {name for name, file in files.items() if str(file).startswith(os.getcwd())}
+assert ours == {"common", "common.training"}, ours
+"""
+
+
+def test_to_import_it_changes_nothing():
+    root = Path(__file__).parent.parent
+    subprocess.run([sys.executable, "-c", IMPORT], cwd=root, check=True)
 
 
 @pytest.mark.parametrize("name", WAYS)
