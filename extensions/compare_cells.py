@@ -63,7 +63,8 @@ def get_cell_model(
     recurrent = cell(n_units, return_sequences=True)
     if bidirectional:
         recurrent = layers.Bidirectional(recurrent)
-    output = layers.Dense(1, activation="sigmoid")  # works on every time step by itself
+    # On every time step by itself, as in TimeDistributed, which builds a copy for every step.
+    output = layers.Dense(1, activation="sigmoid")
     model = keras.Sequential([keras.Input((n_timesteps, 1)), recurrent, output])
     optimizer = keras.optimizers.Adam(learning_rate)
     model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])

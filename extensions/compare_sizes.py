@@ -29,13 +29,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from bilstm import get_bi_lstm_model
 from common.figures import draw_over_parameters
 from common.files import save
 from common.results import describe_runs, in_words, summarize
 from common.training import train_runs
 from data import get_sequences, score_labels
-from lstm_forward import get_lstm_model
+from extensions.compare_cells import get_cell_model
 
 KEYS = ["timesteps", "direction", "units", "parameters"]
 
@@ -67,12 +66,17 @@ def get_pairs(n_timesteps, all_units, learning_rate=0.001):
     """
     models, descriptions = {}, {}
     for n_units in all_units:
-        for direction, build, units in (
-            ("forward", get_lstm_model, n_units),
-            ("bidirectional", get_bi_lstm_model, matching_units(n_units)),
+        for direction, units in (
+            ("forward", n_units),
+            ("bidirectional", matching_units(n_units)),
         ):
             name = f"{direction} {units}"
-            models[name] = build(n_timesteps, units, learning_rate=learning_rate)
+            models[name] = get_cell_model(
+                n_timesteps,
+                units,
+                bidirectional=direction == "bidirectional",
+                learning_rate=learning_rate,
+            )
             descriptions[name] = {
                 "timesteps": n_timesteps,
                 "direction": direction,
