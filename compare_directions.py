@@ -5,7 +5,7 @@ Tutorial section "Compare LSTM to Bidirectional LSTM".
     python compare_directions.py
 
 trains each model 30 times on 250 sequences, one per update. Expect the lowest loss from the
-bidirectional LSTM, and no better accuracy than the forward one has. It takes about 17 seconds on
+bidirectional LSTM, and no better accuracy than the forward one has. It takes about 9 seconds on
 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
 """
 

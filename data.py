@@ -6,7 +6,7 @@ the values so far reaches a quarter of the sequence length.
 
     python data.py
 
-prints one sequence of 10 steps with its labels and draws it. It takes about two seconds.
+prints one sequence of 10 steps with its labels and draws it. It takes about a second.
 """
 
 import operator

@@ -6,7 +6,7 @@ Tutorial section "LSTM For Sequence Classification".
 
 trains on 1,000 new sequences, one per update. Expect a test loss of about 0.19 and 93% to 94% of
 the time steps right, but less from an unlucky run: seed 0, the default, ends at 90%. It takes
-about 10 seconds on 2 CPU cores, 4 of them to load TensorFlow.
+about 5 seconds on 2 CPU cores, half of them to load TensorFlow.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

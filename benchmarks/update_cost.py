@@ -7,7 +7,7 @@ tutorial does, with Keras' other methods, and with common/training.py. Each way 
 on two numbers of sequences: the difference gives the time per update, the rest is the fixed cost
 (to trace and to compile). The ways take turns, so that the machine's moods hit all alike. A plain
 PyTorch loop and a JAX scan join in if they are installed (`pip install torch jax`). It takes about
-3 minutes on 2 CPU cores.
+2 minutes on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

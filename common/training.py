@@ -64,7 +64,8 @@ def train_runs(
     last run trained it. Keras' global random seed is set.
 
     Args:
-        models: dict of name to compiled Keras model, each with one input and one output.
+        models: dict of name to compiled Keras model, each with one input and one output; or to
+            a list of equal models, which share its runs, so that several cores train them.
         get_data: function, called as `get_data(n_sequences, rng=seed)` with a seed for NumPy, that
             returns X, y and perhaps sample weights, as `train_model` takes them.
         score: function that is given what `get_data` returned for the test but X, and then the
@@ -95,7 +96,7 @@ def train_runs(
         inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
 
-    def train_all(name, train, predict, weights):
+    def train_some(name, train, predict, weights, trainings):
         for rate, run in trainings:
             if stopped.is_set():
                 return
@@ -109,13 +110,16 @@ def train_runs(
         # To draw weights and to trace a model are Python's work, and done one after the other;
         # to compile it, at its first training, and to train it go on meanwhile.
         tasks = []
-        for name, model in models.items():
+        for name, copies in models.items():
+            copies = copies if isinstance(copies, list) else [copies]
             keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
-            weights = [_draw_weights(model) for _ in range(n_runs)]
-            train = _build_training(model, arrays, batch_size)
-            train = train.get_concrete_function(_as_rate(rates[0]), weights[0], *arrays)
-            predict = tf.function(model, autograph=False).get_concrete_function(inputs)
-            tasks.append(cores.submit(train_all, name, train, predict, weights))
+            weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
+            for number, model in enumerate(copies):
+                train = _build_training(model, arrays, batch_size)
+                train = train.get_concrete_function(_as_rate(rates[0]), weights[0], *arrays)
+                predict = tf.function(model, autograph=False).get_concrete_function(inputs)
+                share = trainings[number :: len(copies)]
+                tasks.append(cores.submit(train_some, name, train, predict, weights, share))
         _show_progress(results, len(models) * len(trainings), tasks)
     finally:
         stopped.set()

@@ -5,7 +5,7 @@
 trains the three recurrent layers of Keras, forward and bidirectional, 30 times each on 1,000
 sequences, one per update. Expect no better results from the LSTM than from the simpler two: ten
 time steps are few. (The LSTM's variants with peepholes or with coupled gates have no Keras layer.)
-It takes about 40 seconds on 2 CPU cores. Times per update differ each time you run it, so they are
+It takes about 20 seconds on 2 CPU cores. Times per update differ each time you run it, so they are
 printed but in no file.
 """
 

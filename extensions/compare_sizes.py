@@ -5,7 +5,7 @@
 trains forward LSTMs of 10, 20 and 40 memory cells, and bidirectional ones with as many parameters,
 on sequences of 10, 20 and 40 time steps: each 10 times on 1,000 sequences, one per update. Expect
 the second direction to win at every size and length, and even the smallest bidirectional model to
-have a lower loss than the largest forward one. It takes about 2 minutes on 2 CPU cores.
+have a lower loss than the largest forward one. It takes about half a minute on 2 CPU cores.
 `--units` are those of the forward models.
 """
 

@@ -5,7 +5,7 @@
 trains bidirectional LSTMs of 1, 5 and 50 memory cells per direction on 10,000 and on 50,000
 sequences, one or ten per update, 3 times each. Expect a single cell per direction, 27 parameters,
 to come near lesson 10's recipe with its 20,901 if it is updated after every sequence, and no model
-to be right on all of 100 sequences. It takes two to three minutes on 2 CPU cores. Training times
+to be right on all of 100 sequences. It takes about a minute on 2 CPU cores. Training times
 differ each time you run it, so they are printed but in no file.
 """
 
@@ -23,6 +23,7 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
         runs=3,
     )
 
+import os
 from functools import partial
 
 import matplotlib.pyplot as plt
@@ -30,12 +31,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bilstm import get_bi_lstm_model
 from common.figures import draw_over_parameters
 from common.files import save
 from common.results import describe_runs, summarize
 from common.training import time_updates, train_runs
 from data import get_sequences, score_labels
+from extensions.compare_cells import get_cell_model
 
 KEYS = ["units", "parameters", "sequences", "batch_size"]
 
@@ -115,13 +116,21 @@ def draw(scores, means):
 def main(options):
     scores, seconds = [], {}
     for batch_size in options.batch_size:
-        models = {
-            n_units: get_bi_lstm_model(
-                options.timesteps, n_units, learning_rate=options.learning_rate
-            )
-            for n_units in sorted(options.units, reverse=True)  # the longest to train first
-        }
-        parameters = {n_units: model.count_params() for n_units, model in models.items()}
+        models = {}
+        for n_units in sorted(options.units, reverse=True):
+            # The largest takes longest: a copy for each core.
+            n_copies = os.cpu_count() if n_units == max(options.units) else 1
+            models[n_units] = [
+                get_cell_model(
+                    options.timesteps,
+                    n_units,
+                    bidirectional=True,
+                    learning_rate=options.learning_rate,
+                )
+                for _ in range(n_copies)
+            ]
+        one_each = {n_units: copies[0] for n_units, copies in models.items()}
+        parameters = {n_units: model.count_params() for n_units, model in one_each.items()}
         for n_sequences in options.sequences:
             print(f"{n_sequences:,} sequences, {batch_size} per update")
             _, scores_of_training = train_runs(
@@ -139,12 +148,14 @@ def main(options):
             described = described.assign(sequences=n_sequences, batch_size=batch_size)
             scores.append(described.join(scores_of_training))
         # With nothing else at work, the time of an update, and so that of all of them.
-        X, y = get_sequences(500 * batch_size, options.timesteps, options.seed)
-        for n_units, update in time_updates(models, X, y, batch_size).items():
+        X, y = get_sequences(200 * batch_size, options.timesteps, options.seed)
+        for n_units, update in time_updates(one_each, X, y, batch_size).items():
             for n_sequences in options.sequences:
                 key = n_units, parameters[n_units], n_sequences, batch_size
                 seconds[key] = update * np.ceil(n_sequences / batch_size)
-    scores = pd.concat(scores, ignore_index=True)
+    scores = pd.concat(scores).sort_values(
+        ["batch_size", "sequences", "units", "run"], ignore_index=True
+    )
     seconds = pd.Series(seconds).rename_axis(KEYS)
     means = scores.groupby(KEYS, as_index=False, sort=False).accuracy.mean()
     means["unbeaten"] = unbeaten(means.parameters.to_numpy(), means.accuracy.to_numpy())

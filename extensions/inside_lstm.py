@@ -4,7 +4,7 @@
 
 trains the forward LSTM of lstm_forward.py on 10,000 sequences, then computes every gate at every
 step of new sequences in NumPy, from the trained weights. Expect the output of Keras to 1e-5, and a
-memory cell whose state follows the cumulative sum. It takes about 10 seconds on 2 CPU cores.
+memory cell whose state follows the cumulative sum. It takes about 5 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

@@ -5,8 +5,8 @@
 trains on sequences of 5 to 20 time steps, padded to 20, ten per update. The limit is a quarter of
 each sequence's own length, which only a model that sees the end can know. Expect 85% of the time
 steps right from a forward LSTM, 98% from a bidirectional one with half as many parameters: here
-the second direction is needed. It takes about 45 seconds on 2 CPU cores. The shortest length is a
-quarter of `--timesteps`; the forward LSTM has twice `--units` cells in its one direction.
+the second direction is needed. It takes about half a minute on 2 CPU cores. The shortest length is
+a quarter of `--timesteps`; the forward LSTM has twice `--units` cells in its one direction.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import COUNT_HELP
 
 from bilstm import get_bi_lstm_model
+from common.command_line import HELP
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,22 +49,22 @@ def test_every_file_is_linked_or_stands_in_a_command():
 
 
 def test_figures():
-    figures = {path.name for path in (ROOT / "docs").glob("*.png")}
-    shown = set(re.findall(r"!\[[^]]+\]\(docs/([^)]+)\)", README))
+    figures = {path.name for path in (ROOT / "docs" / "figures").glob("*.png")}
+    shown = set(re.findall(r"!\[[^]]+\]\(docs/figures/([^)]+)\)", README))
     sys.path.insert(0, str(ROOT / "docs"))
     refreshed = {
         f"{script.split('.')[-1]}.png" for script in importlib.import_module("refresh").SCRIPTS
     }
     assert figures == shown == refreshed
-    assert all((ROOT / "docs" / figure).stat().st_size < 150_000 for figure in figures)
+    assert all((ROOT / "docs" / "figures" / figure).stat().st_size < 250_000 for figure in figures)
 
 
 def test_refresh_copies_all_figures_or_none(tmp_path, monkeypatch):
     refresh = importlib.import_module("docs.refresh")
     monkeypatch.setattr(refresh, "ROOT", tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    figure = tmp_path / "docs" / "data.png"
-    figure.parent.mkdir()
+    figure = tmp_path / "docs" / "figures" / "data.png"
+    figure.parent.mkdir(parents=True)
     figure.write_text("old")
     monkeypatch.setattr(refresh, "SCRIPTS", ["data", "no_such_script"])
     with pytest.raises(SystemExit, match="no_such_script ended with status 1"):
@@ -78,24 +78,20 @@ def test_refresh_copies_all_figures_or_none(tmp_path, monkeypatch):
         refresh.main()
 
 
-def help_of(script, capsys):
-    with pytest.raises(SystemExit):
-        importlib.import_module(script).main(["--help"])
-    return capsys.readouterr().out
-
-
 def script_of(words):
     return words[2] if words[1] == "-m" else words[1].removesuffix(".py").replace("/", ".")
 
 
-def test_commands(capsys):
+def test_commands(run_script, capsys):
     assert len(COMMANDS) > 15
     for command in COMMANDS:
         words = shlex.split(command)
         script = script_of(words)
         if script in ("pytest", "docs.refresh"):
             continue
-        text = help_of(script, capsys)
+        with pytest.raises(SystemExit):
+            run_script(script, "--help")
+        text = capsys.readouterr().out
         for word in words:
             if word.startswith("--"):
                 assert f"{word} " in text, command
@@ -117,11 +113,9 @@ def test_pytest_commands_select_tests():
 
 def test_options():
     table = dict(re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", README, flags=re.MULTILINE))
-    assert {"seed", "output", "show", *(count.replace("_", "-") for count in COUNT_HELP)} == set(
-        table
-    )
-    for count, meaning in COUNT_HELP.items():
-        assert table[count.replace("_", "-")].strip() == meaning
+    assert {"seed", "output", "show", *(option.replace("_", "-") for option in HELP)} == set(table)
+    for option, meaning in HELP.items():
+        assert table[option.replace("_", "-")].strip() == meaning
     mentioned = {word for code in CODE for word in re.findall(r"--[a-z-]+", code)}
     assert mentioned - {"--help"} == {f"--{option}" for option in table}
 
@@ -150,17 +144,15 @@ def test_names():
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
 def test_snippets_run_in_an_empty_folder(snippet, tmp_path):
-    """With the builder pasted in where the snippet says so; with the two files to be copied."""
+    """With the builder pasted in where the snippet says so, and the one file to be copied."""
     paste = "# paste get_bi_lstm_model from bilstm.py here\n"
-    environment = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    for file in ("data.py", "training.py"):
-        shutil.copy(ROOT / file, tmp_path)
+    shutil.copy(ROOT / "common" / "training.py", tmp_path)
     snippet = snippet.replace(paste, inspect.getsource(get_bi_lstm_model))
     (tmp_path / "empty.py").write_text(snippet)
     subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning", "empty.py"],
         cwd=tmp_path,
-        env=environment,
+        env={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
         check=True,
         stdout=subprocess.DEVNULL,
     )

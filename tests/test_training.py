@@ -183,6 +183,16 @@ def test_runs_depend_on_nothing_else(five_runs, n_cores, monkeypatch):
             np.testing.assert_array_equal(one, other)
 
 
+def test_copies_share_the_runs(five_runs):
+    losses, scores = five_runs
+    copies = [get_lstm_model(6, 3) for _ in range(2)]
+    shared, shared_scores = train_small_runs({"forward": copies}, n_runs=5)
+    np.testing.assert_array_equal(shared.forward, losses.forward)
+    expected = scores[scores.model == "forward"].predictions
+    for one, other in zip(shared_scores.predictions, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_tables_of_runs(five_runs):
     losses, scores = five_runs
     assert losses.columns.tolist() == ["run", "update", "forward", "dropout"]
