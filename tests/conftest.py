@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from common.startup import XLA_FLAGS
+
 ROOT = Path(__file__).parent.parent
 os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has
-# The tests compile many models and train them little: let XLA optimize less. (An XLA flag that
-# the environment has already stays.)
+# The tests compile many models and train them little: let XLA optimize less than in a script.
+# (XLA flags that the environment has already stay.)
 os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    "XLA_FLAGS", XLA_FLAGS.replace("optimization_level=1", "optimization_level=0")
 )
 
 
