@@ -63,7 +63,8 @@ def get_cell_model(
     recurrent = cell(n_units, return_sequences=True)
     if bidirectional:
         recurrent = layers.Bidirectional(recurrent)
-    # On every time step by itself, as in TimeDistributed, which builds a copy for every step.
+    # Works on every time step by itself. TimeDistributed does the same, but calls it once for
+    # each step, which takes long to compile where sequences are long.
     output = layers.Dense(1, activation="sigmoid")
     model = keras.Sequential([keras.Input((n_timesteps, 1)), recurrent, output])
     optimizer = keras.optimizers.Adam(learning_rate)
