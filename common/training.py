@@ -60,8 +60,8 @@ def train_runs(
 
     A run has its training and its test data, the same for all models and learning rates. Its
     result depends neither on the number of runs, rates or cores nor on the other models. Each
-    model is compiled once; the weights that it comes with are not used, and it is left as the
-    last of its trainings did. Keras' global random seed is set.
+    model is compiled once; the weights that it comes with are not used, and in the end it has
+    those of the last of its trainings. Keras' global random seed is set.
 
     Args:
         models: dict of name to compiled Keras model, each with one input and one output; or to
