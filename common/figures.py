@@ -15,10 +15,11 @@ LINES = [
     {"color": "#2a8c82", "linestyle": "-."},
     {"color": "#b07d00", "linestyle": ":"},
 ]
+THIN_LINES = [(0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]
 SMOOTHING = 11  # updates in the moving mean of a comparison's curves
 
 
-def draw_comparison(losses, title, batch_size, panels=None):
+def draw_comparison(losses, title, batch_size, panels=None, known=None):
     """Draw the mean loss per update of each model, with its interval over the runs as a band.
 
     Both are moving means over SMOOTHING updates. For a single run there is no band; the loss
@@ -30,6 +31,7 @@ def draw_comparison(losses, title, batch_size, panels=None):
         batch_size: sequences per update.
         panels: dict of a panel's title to the names of its models, as many as there are LINES at
             most; None draws all in one.
+        known: None, or a dict of name to a loss that needs no training, drawn as a thin line.
 
     Returns:
         The figure.
@@ -40,6 +42,7 @@ def draw_comparison(losses, title, batch_size, panels=None):
         axes.set_title(panel, fontsize="medium")
         for name, line in zip(names, LINES[: len(names)], strict=True):
             draw_runs(axes, name, losses.pivot(index="run", columns="update", values=name), line)
+        draw_known(axes, known)
         axes.legend()
     n_runs = losses.run.max()
     thin = " (thin: every update)" if n_runs == 1 else ""
@@ -57,6 +60,12 @@ def draw_runs(axes, name, losses, line):
         axes.plot(losses.columns, losses.iloc[0], color=line["color"], linewidth=0.8, alpha=0.45)
     else:
         axes.fill_between(losses.columns, *interval(smooth), color=line["color"], alpha=0.2)
+
+
+def draw_known(axes, known):
+    """Draw thin lines across for values that no training changes: dict of name to float."""
+    for (name, value), dashes in zip((known or {}).items(), cycle(THIN_LINES)):
+        axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
 
 
 def draw_loss(losses, title, batch_size):

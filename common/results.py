@@ -5,6 +5,7 @@ a column for each measure. A measure with "accuracy" in its name is a share, fro
 """
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtrit
 
 FEWEST_RUNS = 10  # for an interval of the mean
@@ -104,23 +105,41 @@ def summarize(scores, by):
     )
 
 
-def print_comparison(models, scores, **columns):
+def print_comparison(models, scores, known=None, **columns):
     """Print a comparison: parameters, each measure, the difference of the loss to the first model.
 
     Args:
         models: dict of name to Keras model.
-        scores: tidy DataFrame with the measure `loss`.
+        scores: tidy DataFrame with the measure `loss`; of models that are not in `models`, it is
+            not shown. If it has a column `setting`, as `train_at_best_rates` returns it, each
+            setting has a table.
+        known: None, or a dict of name to the scores of a predictor that is not trained (see
+            common/floors.py), which stand below the models.
         **columns: more columns, a list with an element for each model.
     """
-    first = next(iter(models))
-    table = summarize(scores, ["model"]).assign(**columns)
+    scores = scores[scores.model.isin(models)]
+    runs = describe_runs(scores.run.max())
+    if "setting" not in scores:
+        print(f"On new sequences, {runs}:")
+        print(tabulate_comparison(models, scores, known, **columns).to_string())
+        return
+    for setting, rows in scores.groupby("setting", sort=False):
+        rates = "each at its best learning rate" if setting == "best" else f"at {setting}"
+        print(f"On new sequences, {rates}, {runs}:")
+        table = tabulate_comparison(models, rows.drop(columns="setting"), known, **columns)
+        print(table.to_string())
+
+
+def tabulate_comparison(models, scores, known=None, **columns):
+    """Return the table of `print_comparison`, for one setting: a DataFrame of str."""
+    first, *others = models
+    by = [column for column in ("model", "learning_rate") if column in scores]
+    table = summarize(scores, by).reset_index(by[1:]).assign(**columns)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
-    table[f"test loss - {first}"] = [
-        "" if name == first else with_interval(differences(scores, "loss", name, first), sign="+")
-        for name in models
-    ]
-    print(f"On new sequences, {describe_runs(scores.run.max())}:")
-    print(table.to_string())
+    paired = [differences(scores, "loss", other, first) for other in others]
+    table[f"test loss - {first}"] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
+    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format).rename(columns=HEADINGS)
+    return pd.concat([table, rows]).fillna("").rename_axis("model")
 
 
 def print_sequences(y, predicted):

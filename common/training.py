@@ -74,20 +74,22 @@ def train_runs(
         n_runs: independent trainings of each model at each learning rate.
         n_test: test sequences of each run.
         batch_size: sequences per update.
-        learning_rates: None for that of each model's optimizer, or a list of float.
+        learning_rates: None for that of each model's optimizer, or a dict of settings, each
+            trained: a name to the rate of all models, float, or to a dict of model to float.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
 
     Returns:
         Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
         for each model, the loss of the update; and `scores`, with the columns `model`, `run` and
-        those that `score` names. With `learning_rates` both have a column `learning_rate` too.
+        those that `score` names. With `learning_rates` both begin with a column `setting`, and
+        `scores` has a column `learning_rate`, too.
 
     Raises:
         TypeError or ValueError: as `train_model`.
     """
     _check_count("n_runs", n_runs)
-    rates = [None] if learning_rates is None else [float(rate) for rate in learning_rates]
-    trainings = list(product(rates, range(1, n_runs + 1)))
+    settings = {None: None} if learning_rates is None else learning_rates
+    trainings = list(product(settings, range(1, n_runs + 1)))
     results, stopped = {}, threading.Event()
 
     def get_run(run):
@@ -96,13 +98,18 @@ def train_runs(
         inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
 
+    def get_rate(setting, name):
+        rate = settings[setting]
+        return rate[name] if isinstance(rate, dict) else rate
+
     def train_some(name, train, predict, weights, trainings):
-        for rate, run in trainings:
+        for setting, run in trainings:
             if stopped.is_set():
                 return
             arrays, inputs, expected = get_run(run)
-            losses = train(_as_rate(rate), weights[run - 1], *arrays).numpy()
-            results[name, rate, run] = losses, score(*expected, predict(inputs).numpy())
+            rate = _as_rate(get_rate(setting, name))
+            losses = train(rate, weights[run - 1], *arrays).numpy()
+            results[name, setting, run] = losses, score(*expected, predict(inputs).numpy())
 
     arrays, inputs, _ = get_run(1)
     cores = futures.ThreadPoolExecutor(os.cpu_count())
@@ -116,7 +123,8 @@ def train_runs(
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
                 train = _build_training(model, arrays, batch_size)
-                train = train.get_concrete_function(_as_rate(rates[0]), weights[0], *arrays)
+                rate = _as_rate(get_rate(trainings[0][0], name))
+                train = train.get_concrete_function(rate, weights[0], *arrays)
                 predict = tf.function(model, autograph=False).get_concrete_function(inputs)
                 share = trainings[number :: len(copies)]
                 tasks.append(cores.submit(train_some, name, train, predict, weights, share))
@@ -125,9 +133,9 @@ def train_runs(
         stopped.set()
         cores.shutdown(wait=False, cancel_futures=True)
 
-    index = pd.DataFrame(trainings, columns=["learning_rate", "run"])
+    index = pd.DataFrame(trainings, columns=["setting", "run"])
     if learning_rates is None:
-        index = index.drop(columns="learning_rate")
+        index = index.drop(columns="setting")
     n_updates = math.ceil(n_sequences / batch_size)
     losses = index.loc[index.index.repeat(n_updates)].reset_index(drop=True)
     losses["update"] = np.tile(np.arange(1, n_updates + 1), len(trainings))
@@ -137,6 +145,9 @@ def train_runs(
         losses_of_model, scores_of_model = zip(*of_model, strict=True)
         losses[name] = np.concatenate(losses_of_model)
         scores.append(index.join(pd.DataFrame(scores_of_model)))
+        if learning_rates is not None:
+            rates = [get_rate(setting, name) for setting in index.setting]
+            scores[-1].insert(1, "learning_rate", rates)
         scores[-1].insert(0, "model", name)
     return losses, pd.concat(scores, ignore_index=True)
 
@@ -301,7 +312,8 @@ def _draw_weights(model):
 
 
 def _as_rate(rate):
-    return None if rate is None else tf.constant(rate)  # a tensor: a float would be compiled in
+    # A tensor: a float would be compiled in.
+    return None if rate is None else tf.constant(float(rate))
 
 
 def _assign(variables, values):

@@ -212,14 +212,17 @@ def test_each_run_has_its_own_test_data_the_same_for_all_models(five_runs):
 
 def test_learning_rates_share_runs():
     """Each rate trains from the same weights on the same data as a model compiled with it."""
-    losses, scores = train_small_runs({"m": get_lstm_model(6, 3)}, learning_rates=[0.01, 0.3])
-    assert losses.columns.tolist() == ["learning_rate", "run", "update", "m"]
-    assert scores.columns.tolist()[:3] == ["model", "learning_rate", "run"]
-    for rate in (0.01, 0.3):
-        alone, scores_alone = train_small_runs({"m": get_lstm_model(6, 3, learning_rate=rate)})
-        np.testing.assert_allclose(losses[losses.learning_rate == rate].m, alone.m, atol=1e-6)
-        of_rate = scores[scores.learning_rate == rate].predictions
-        for one, other in zip(of_rate, scores_alone.predictions, strict=True):
+    models = {"m": get_lstm_model(6, 3), "n": get_lstm_model(6, 3)}
+    settings = {"slow": 0.01, "own": {"m": 0.3, "n": 0.02}}
+    losses, scores = train_small_runs(models, learning_rates=settings)
+    assert losses.columns.tolist() == ["setting", "run", "update", "m", "n"]
+    assert scores.columns.tolist()[:4] == ["model", "setting", "learning_rate", "run"]
+    for setting, name, rate in (("slow", "m", 0.01), ("own", "m", 0.3), ("own", "n", 0.02)):
+        alone, scores_alone = train_small_runs({name: get_lstm_model(6, 3, learning_rate=rate)})
+        np.testing.assert_allclose(losses[losses.setting == setting][name], alone[name], atol=1e-6)
+        of_rate = scores[(scores.setting == setting) & (scores.model == name)]
+        assert of_rate.learning_rate.tolist() == [rate] * 3
+        for one, other in zip(of_rate.predictions, scores_alone.predictions, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5)
 
 
