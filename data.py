@@ -9,6 +9,11 @@ the values so far reaches a quarter of the sequence length.
 prints one sequence of 10 steps with its labels and draws it. It takes about a second.
 """
 
+if __name__ == "__main__":  # the options come first, as in the other scripts
+    from common.command_line import parse_options, run
+
+    options = parse_options(__file__, __doc__, timesteps=10)
+
 import operator
 
 import numpy as np
@@ -134,6 +139,4 @@ def main(options):
 
 
 if __name__ == "__main__":
-    from common.command_line import parse_options, run
-
-    run(main, parse_options(__file__, __doc__, timesteps=10))
+    run(main, options)

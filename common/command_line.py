@@ -1,17 +1,15 @@
-"""What the command lines of all scripts share: options, one-line errors, Ctrl-C."""
+"""What the command lines of all scripts share: options, and endings in one line."""
 
 import argparse
+import contextlib
 import math
 import os
 import signal
 import sys
 from pathlib import Path
 
-import matplotlib
-from matplotlib.backends import BackendFilter, backend_registry
-
 from common.files import check_directory
-from common.startup import load_keras
+from common.startup import is_interactive, load_keras
 
 HELP = {
     "timesteps": "length of a sequence",
@@ -37,7 +35,6 @@ def start_script(script, description, **defaults):
     Returns:
         What `parse_options` returns.
     """
-    end_quietly_on_interrupt(Path(script).name)
     options = parse_options(script, description, **defaults)
     # A script with many trainings runs them on all cores; a single one is too small to share.
     load_keras(n_threads=os.cpu_count() if "runs" in options else 1)
@@ -46,6 +43,8 @@ def start_script(script, description, **defaults):
 
 def parse_options(script, description, **defaults):
     """Read a script's options; see that its files can be written before any work is done.
+
+    From here on Ctrl-C and a closed pipe end the process at once.
 
     Args:
         script: the script's `__file__`; its stem names the files.
@@ -63,6 +62,8 @@ def parse_options(script, description, **defaults):
             something is wrong with them.
     """
     name = Path(script).stem
+    if not is_interactive():
+        end_at_once_on_signals(f"{name}.py")
     parser = OneLineErrorParser(
         prog=f"{name}.py",
         description=description,
@@ -86,8 +87,8 @@ def parse_options(script, description, **defaults):
     add("--show", action="store_true", help="also show the figure")
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
     if not options.show:
-        matplotlib.use("agg")  # draws to files alone: needs no display
-    elif matplotlib.get_backend() in backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE):
+        draw_to_files_alone()
+    elif not can_show():
         parser.error("argument --show: there is no display to show the figure on")
     try:
         options.output = check_directory(options.output, name)
@@ -100,7 +101,26 @@ class OneLineErrorParser(argparse.ArgumentParser):
     """An argument parser that leaves out the usage text when it reports an error."""
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        print(f"{self.prog}: error: {message}", file=sys.stderr)
+        # A notebook's %run would add lines of its own to another status than 0.
+        self.exit(0 if is_interactive() else 2)
+
+
+def draw_to_files_alone():
+    """Let Matplotlib draw without a display, but leave a notebook's own figures as they are."""
+    import matplotlib  # here, as it takes a while: by now Ctrl-C ends with one line
+
+    if not is_interactive():
+        matplotlib.use("agg")
+
+
+def can_show():
+    """Tell whether Matplotlib can show a figure: on a display, or in a notebook."""
+    import matplotlib
+    from matplotlib.backends import BackendFilter, backend_registry
+
+    file_formats = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+    return matplotlib.get_backend() not in file_formats
 
 
 def count(text):
@@ -135,8 +155,8 @@ def _whole_number(text, smallest, largest):
     return int(text)
 
 
-def end_quietly_on_interrupt(script):
-    """Let Ctrl-C end the process at once, with one line, even while libraries are loaded."""
+def end_at_once_on_signals(script):
+    """Let Ctrl-C end the process with one line, and a closed pipe with none, in any library."""
     terminal = os.dup(2)  # standard error, also while it is turned off
 
     def end(signal_number, frame):
@@ -144,16 +164,44 @@ def end_quietly_on_interrupt(script):
         os._exit(130)
 
     signal.signal(signal.SIGINT, end)
+    if hasattr(signal, "SIGPIPE"):  # not on Windows
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
 def run(main, options):
-    """Call `main(options)`; end with one line on Ctrl-C, and if the data do not fit into memory."""
-    sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± prints ? for it
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # files are put in order first
+    """Call `main(options)`; end with one line if the user stops it or the machine is too small."""
+    script = f"{options.name}.py"
+    if hasattr(sys.stdout, "reconfigure"):  # a notebook's has no such method, and needs none
+        sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± prints ? for it
+    # While files are written, Ctrl-C must wait until they are in order.
+    at_once = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(options)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        print(f"\n{options.name}.py: interrupted", file=sys.stderr, flush=True)
-        os._exit(130)  # sys.exit would wait for a model that is being compiled
-    except MemoryError:
-        sys.exit(f"{options.name}.py: error: not enough memory for data of this size")
+        end(130, f"\n{script}: interrupted")
+    except OSError as error:
+        reason = error.strerror or error
+        end(1, f"{script}: error: {reason}; files in {options.output} are as they were")
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        end(1, f"{script}: error: not enough memory for data or a model of this size")
+    finally:
+        signal.signal(signal.SIGINT, at_once)
+
+
+def is_out_of_memory(error):
+    """Tell whether an exception is NumPy's or TensorFlow's way to say that memory is full."""
+    tensorflow = sys.modules.get("tensorflow")
+    full = (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else MemoryError
+    return isinstance(error, full)
+
+
+def end(status, line):
+    """Print a line to standard error and end the process; in a notebook, only print it."""
+    print(line, file=sys.stderr, flush=True)
+    if not is_interactive():
+        with contextlib.suppress(OSError):  # standard output may be what is full
+            sys.stdout.flush()
+        os._exit(status)  # sys.exit would wait for a model that is being compiled

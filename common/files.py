@@ -4,8 +4,6 @@ import os
 import tempfile
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 
 def check_directory(directory, name):
     """Make a directory if need be, and see that the files of a script can go there.
@@ -31,6 +29,11 @@ def check_directory(directory, name):
         file = directory / f"{name}{ending}"
         if file.is_dir():
             raise OSError(None, f"{file.name} in it is a directory")
+        if file.exists():
+            try:
+                open(file, "ab").close()  # on Windows not while another program has it open
+            except OSError as error:
+                raise OSError(None, f"{file.name} in it: {error.strerror}") from None
     return directory
 
 
@@ -48,6 +51,8 @@ def save(directory, name, figure, table, scores=None, show=False):
         scores: None, or a DataFrame for `<name>_scores.csv`.
         show: also show the figure.
     """
+    import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
+
     # A directory of its own: another script may be writing to the same place.
     with tempfile.TemporaryDirectory(prefix=".", dir=directory) as temporary:
         temporary = Path(temporary)

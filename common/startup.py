@@ -1,9 +1,11 @@
 """What the process of a script needs before Keras is loaded: a quiet start, and threads."""
 
+import builtins
 import contextlib
 import faulthandler
 import gc
 import os
+import signal
 import sys
 
 # Measured on layers as small as these: one thread for an operation, as to share out so little work
@@ -14,6 +16,11 @@ XLA_FLAGS = (
     " --xla_backend_optimization_level=1"
     " --xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000"
 )
+
+
+def is_interactive():
+    """Tell whether IPython runs the script, as in a notebook: then the process is the user's."""
+    return hasattr(builtins, "__IPYTHON__")
 
 
 def load_keras(n_threads):
@@ -35,12 +42,29 @@ def load_keras(n_threads):
     # Hundreds of thousands of objects that stay to the end: the garbage collector would search
     # them again and again while they come, and once more at the end, for a good second in all.
     gc.disable()
-    with _quiet_stderr():  # some start-up messages heed no log level
+    # Some start-up messages heed no log level; and half of TensorFlow cannot be loaded again.
+    with _quiet_stderr(), _interrupt_afterwards():
         import keras  # noqa: F401
         import tensorflow as tf
     gc.freeze()
     gc.enable()
     tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
+
+
+@contextlib.contextmanager
+def _interrupt_afterwards():
+    """In a notebook, where the process goes on after Ctrl-C, hold it back until the end."""
+    if not is_interactive():
+        yield
+        return
+    held = []
+    handler = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

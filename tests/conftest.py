@@ -26,6 +26,8 @@ def run_script(monkeypatch):
         monkeypatch.setattr(sys, "argv", [str(file), *map(str, options)])
         runpy.run_path(str(file), run_name="__main__")
 
-    handler = signal.getsignal(signal.SIGINT)
+    names = ["SIGINT", *(["SIGPIPE"] if hasattr(signal, "SIGPIPE") else [])]
+    handlers = {name: signal.getsignal(getattr(signal, name)) for name in names}
     yield run_script
-    signal.signal(signal.SIGINT, handler)
+    for name, handler in handlers.items():
+        signal.signal(getattr(signal, name), handler)
