@@ -46,6 +46,9 @@ def load_keras(n_threads):
     with _quiet_stderr(), _interrupt_afterwards():
         import keras  # noqa: F401
         import tensorflow as tf
+
+        with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
+            tf.function(lambda: tf.constant(0), jit_compile=True)()
     gc.freeze()
     gc.enable()
     tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced

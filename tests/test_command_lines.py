@@ -224,6 +224,17 @@ def test_output_that_cannot_be_written(assert_one_line_error, tmp_path):
     assert file.read_text() == "mine"
 
 
+def test_a_file_that_another_program_holds(assert_one_line_error, tmp_path, monkeypatch):
+    """On Windows a file that is open in a spreadsheet cannot be replaced."""
+    (tmp_path / "bilstm.csv").write_text("mine")
+
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("common.files.open", refuse, raising=False)
+    assert_one_line_error("bilstm", "--output", ".", named=["--output", "bilstm.csv", "denied"])
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
 def test_output_in_a_read_only_folder(assert_one_line_error, tmp_path):
     tmp_path.chmod(0o500)
@@ -269,7 +280,11 @@ def test_interrupt(script, moment, tmp_path):
 
     def began():
         # The folder is made just before Keras is loaded; the progress bar tells of training.
-        return (output / "new").exists() if moment == "loading" else "━" in log.read_text()
+        return (
+            (output / "new").exists()
+            if moment == "loading"
+            else "━" in log.read_text(encoding="utf-8")
+        )
 
     with open(log, "w") as out:
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}

@@ -20,10 +20,14 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
 PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
 CODE = re.findall(r"`([^`]+)`", PROSE)
-FILES = [file for file in ROOT.rglob("*.py") if ".venv" not in file.parts]
+FILES = [
+    file
+    for file in ROOT.rglob("*.py")
+    if not any(part.startswith(".") for part in file.relative_to(ROOT).parts)
+]
 SNIPPETS = [block for language, block in BLOCKS if language == "python"]
 LINES = [line for language, block in BLOCKS if not language for line in block.splitlines()]
-COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ")]
+COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ") and "FOLDER" not in line]
 
 
 def anchors():
@@ -43,7 +47,10 @@ def test_links():
 
 def test_every_file_is_linked_or_stands_in_a_command():
     for file in FILES:
-        if file.name not in ("__init__.py", "conftest.py") and file.parent.name != "tests":
+        if (
+            file.name not in ("__init__.py", "common.py", "conftest.py")
+            and file.parent.name != "tests"
+        ):
             module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
             assert f"]({file.relative_to(ROOT).as_posix()})" in README or module in README
 
@@ -99,12 +106,14 @@ def test_commands(run_script, capsys):
 
 def test_main_commands():
     for line in LINES:
-        for file in re.findall(r"\S+\.(?:py|txt)", line):
-            assert (ROOT / file).exists()
+        for file in re.findall(r"[\w/]+\.(?:py|txt)", line):
+            assert (ROOT / file).exists(), line
 
 
 def test_pytest_commands_select_tests():
-    sources = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")
+    )
     selections = [shlex.split(command)[-1] for command in COMMANDS if " -k " in command]
     assert selections
     for selection in selections:
@@ -148,7 +157,7 @@ def test_snippets_run_in_an_empty_folder(snippet, tmp_path):
     paste = "# paste get_bi_lstm_model from bilstm.py here\n"
     shutil.copy(ROOT / "common" / "training.py", tmp_path)
     snippet = snippet.replace(paste, inspect.getsource(get_bi_lstm_model))
-    (tmp_path / "empty.py").write_text(snippet)
+    (tmp_path / "empty.py").write_text(snippet, encoding="utf-8")
     subprocess.run(
         [sys.executable, "-W", "error::DeprecationWarning", "empty.py"],
         cwd=tmp_path,

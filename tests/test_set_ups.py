@@ -1,7 +1,6 @@
 """Where the scripts run, and how they end: versions, notebooks, full disks, closed pipes."""
 
 import os
-import resource
 import subprocess
 import sys
 import tomllib
@@ -28,9 +27,7 @@ def test_uv_and_pip_install_the_same():
     assert (ROOT / "requirements.txt").read_text().split() == project["dependencies"]
 
 
-@pytest.mark.parametrize(
-    "script", ["extensions/compare_sizes.py", "extensions/sine_to_cosine.py"]
-)
+@pytest.mark.parametrize("script", ["extensions/compare_sizes.py", "extensions/sine_to_cosine.py"])
 def test_an_extension_by_its_path_from_another_folder(script, tmp_path):
     options = [*SMALL.split(), "--output", tmp_path, "--runs", "1"]
     process = run(ROOT / script, *options, cwd=tmp_path)
@@ -58,6 +55,7 @@ def earlier_files(folder):
 
 def test_a_full_disk(tmp_path):
     """A limit on the size of a file fails a write as a full disk does."""
+    resource = pytest.importorskip("resource")  # none on Windows
     earlier = earlier_files(tmp_path)
 
     def fill_disk():
