@@ -15,7 +15,7 @@ LINES = [
     {"color": "#2a8c82", "linestyle": "-."},
     {"color": "#b07d00", "linestyle": ":"},
 ]
-THIN_LINES = [(0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]
+THIN_LINES = [(0, (8, 4)), (0, (1, 0)), (0, (2, 3)), (0, (8, 3, 2, 3))]
 SMOOTHING = 11  # updates in the moving mean of a comparison's curves
 
 
@@ -31,7 +31,8 @@ def draw_comparison(losses, title, batch_size, panels=None, known=None):
         batch_size: sequences per update.
         panels: dict of a panel's title to the names of its models, as many as there are LINES at
             most; None draws all in one.
-        known: None, or a dict of name to a loss that needs no training, drawn as a thin line.
+        known: None, or a dict of name to the scores of a predictor that is not trained, as for
+            `print_comparison`, or to its loss alone: a thin line.
 
     Returns:
         The figure.
@@ -43,7 +44,8 @@ def draw_comparison(losses, title, batch_size, panels=None, known=None):
         for name, line in zip(names, LINES[: len(names)], strict=True):
             draw_runs(axes, name, losses.pivot(index="run", columns="update", values=name), line)
         draw_known(axes, known)
-        axes.legend()
+        # Losses fall: there is room at the upper right.
+        axes.legend(loc="upper right", ncols=2 if len(names) + len(known or {}) > 6 else 1)
     n_runs = losses.run.max()
     thin = " (thin: every update)" if n_runs == 1 else ""
     what = f"{describe_runs(n_runs)}; moving mean of {SMOOTHING} updates{thin}"
@@ -62,13 +64,21 @@ def draw_runs(axes, name, losses, line):
         axes.fill_between(losses.columns, *interval(smooth), color=line["color"], alpha=0.2)
 
 
-def draw_known(axes, known):
-    """Draw thin lines across for values that no training changes: dict of name to float."""
+def draw_known(axes, known, measure="loss"):
+    """Draw thin lines across for what no training changes.
+
+    Args:
+        axes: of matplotlib.
+        known: None, or a dict of name to a float, or to a dict of scores.
+        measure: of a dict of scores, the name of the one to draw; where it is none, no line.
+    """
     for (name, value), dashes in zip((known or {}).items(), cycle(THIN_LINES)):
-        axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
+        value = value.get(measure) if isinstance(value, dict) else value
+        if value is not None:
+            axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
 
 
-def draw_loss(losses, title, batch_size):
+def draw_loss(losses, title, batch_size, known=None):
     """Draw the loss along one training; return the figure.
 
     Args:
@@ -76,9 +86,13 @@ def draw_loss(losses, title, batch_size):
             updates since the row before.
         title: str.
         batch_size: sequences per update.
+        known: as for `draw_comparison`.
     """
     figure, (axes,) = new_figure(batch_size)
     axes.plot(losses["update"], losses["loss"], marker=".", **LINES[0])
+    if known:
+        draw_known(axes, known)
+        axes.legend()
     what = f"each point: mean of {count(losses['update'][0], 'update')}"
     figure.suptitle(f"{title}\n{what}", fontsize="large")
     return figure

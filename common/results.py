@@ -86,6 +86,12 @@ def differences(scores, measure, one, other):
     return (by_run[one] - by_run[other]).to_numpy()
 
 
+def count_accurate(scores, model, lowest=0.9):
+    """Say in how many runs a model's accuracy is at least `lowest`: `29 of 30 runs`."""
+    accuracies = scores[scores.model == model].accuracy
+    return f"{(accuracies >= lowest).sum()} of {count(len(accuracies), 'run')}"
+
+
 def summarize(scores, by):
     """Tabulate the means over runs, each with its interval, as str.
 
@@ -106,13 +112,13 @@ def summarize(scores, by):
 
 
 def print_comparison(models, scores, known=None, **columns):
-    """Print a comparison: parameters, each measure, the difference of the loss to the first model.
+    """Print a comparison: parameters, each measure, the differences to the first model.
 
     Args:
         models: dict of name to Keras model.
-        scores: tidy DataFrame with the measure `loss`; of models that are not in `models`, it is
-            not shown. If it has a column `setting`, as `train_at_best_rates` returns it, each
-            setting has a table.
+        scores: tidy DataFrame with the measure `loss` and perhaps `accuracy`, of which the
+            differences are shown; models that are not in `models` are not. If it has a column
+            `setting`, as `train_at_best_rates` returns it, each setting has a table.
         known: None, or a dict of name to the scores of a predictor that is not trained (see
             common/floors.py), which stand below the models.
         **columns: more columns, a list with an element for each model.
@@ -136,9 +142,13 @@ def tabulate_comparison(models, scores, known=None, **columns):
     by = [column for column in ("model", "learning_rate") if column in scores]
     table = summarize(scores, by).reset_index(by[1:]).assign(**columns)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
-    paired = [differences(scores, "loss", other, first) for other in others]
-    table[f"test loss - {first}"] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
-    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format).rename(columns=HEADINGS)
+    for measure in ("loss", "accuracy"):
+        if measure in scores:
+            paired = [differences(scores, measure, other, first) for other in others]
+            heading = f"{HEADINGS.get(measure, measure)} - {first}"
+            table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
+    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format, na_action="ignore")
+    rows = rows.rename(columns=HEADINGS)
     return pd.concat([table, rows]).fillna("").rename_axis("model")
 
 
