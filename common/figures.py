@@ -110,7 +110,7 @@ def new_figure(batch_size, n_panels=1):
     return figure, all_axes[0]
 
 
-def draw_means(axes, scores, x, y, by):
+def draw_means(axes, scores, x, y, by, lines=LINES):
     """Draw means over runs with their intervals.
 
     Args:
@@ -119,8 +119,9 @@ def draw_means(axes, scores, x, y, by):
         x: the column along the horizontal axis.
         y: the measure whose means are drawn.
         by: the column that has a line for each of its values.
+        lines: list of styles, one for each of these lines in turn.
     """
-    for (name, rows), line in zip(scores.groupby(by, sort=False), cycle(LINES)):
+    for (name, rows), line in zip(scores.groupby(by, sort=False), cycle(lines)):
         values = rows.groupby(x)[y]
         means = values.mean()
         low, high = np.transpose([interval(of_x, share="accuracy" in y) for _, of_x in values])

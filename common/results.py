@@ -140,7 +140,7 @@ def tabulate_comparison(models, scores, known=None, **columns):
     """Return the table of `print_comparison`, for one setting: a DataFrame of str."""
     first, *others = models
     by = [column for column in ("model", "learning_rate") if column in scores]
-    table = summarize(scores, by).reset_index(by[1:]).assign(**columns)
+    table = summarize(scores, by).reset_index(by[1:]).loc[[*models]].assign(**columns)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
     for measure in ("loss", "accuracy"):
         if measure in scores:
