@@ -1,12 +1,12 @@
 """The figures of an experiment."""
 
-from itertools import cycle
+from itertools import cycle, product
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from common.results import count, describe_runs, interval
+from common.results import count, describe_runs, describe_setting, interval
 
 # Line style and lightness differ as well as the hue, for print in grey.
 LINES = [
@@ -26,7 +26,8 @@ def draw_comparison(losses, title, batch_size, panels=None, known=None):
     of every update is drawn as a thin line.
 
     Args:
-        losses: DataFrame with the columns `run`, `update`, and one for each model.
+        losses: DataFrame with the columns `run`, `update`, and one for each model. If it has a
+            column `setting`, as `train_at_best_rates` returns it, each setting has its panels.
         title: str.
         batch_size: sequences per update.
         panels: dict of a panel's title to the names of its models, as many as there are LINES at
@@ -37,12 +38,17 @@ def draw_comparison(losses, title, batch_size, panels=None, known=None):
     Returns:
         The figure.
     """
-    panels = panels or {"": losses.columns.drop(["run", "update"])}
-    figure, all_axes = new_figure(batch_size, len(panels))
-    for axes, (panel, names) in zip(all_axes, panels.items(), strict=True):
-        axes.set_title(panel, fontsize="medium")
+    settings = {"": losses}
+    if "setting" in losses:
+        groups = losses.groupby("setting", sort=False)
+        settings = {describe_setting(setting): rows for setting, rows in groups}
+    panels = panels or {"": losses.columns.drop(["setting", "run", "update"], errors="ignore")}
+    all_panels = list(product(settings.items(), panels.items()))
+    figure, all_axes = new_figure(batch_size, len(all_panels))
+    for axes, ((setting, rows), (panel, names)) in zip(all_axes, all_panels, strict=True):
+        axes.set_title(", ".join(filter(None, (panel, setting))), fontsize="medium")
         for name, line in zip(names, LINES[: len(names)], strict=True):
-            draw_runs(axes, name, losses.pivot(index="run", columns="update", values=name), line)
+            draw_runs(axes, name, rows.pivot(index="run", columns="update", values=name), line)
         draw_known(axes, known)
         # Losses fall: there is room at the upper right.
         axes.legend(loc="upper right", ncols=2 if len(names) + len(known or {}) > 6 else 1)

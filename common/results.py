@@ -44,6 +44,11 @@ def describe_runs(n_runs):
     return f"mean of {n_runs} runs, {what}"
 
 
+def describe_setting(setting):
+    """Say what learning rates a setting of `train_at_best_rates` stands for."""
+    return "each at its best learning rate" if setting == "best" else f"at {setting}"
+
+
 def with_interval(values, sign="", share=False):
     """Return the mean over runs with its `interval`, as str.
 
@@ -130,8 +135,7 @@ def print_comparison(models, scores, known=None, **columns):
         print(tabulate_comparison(models, scores, known, **columns).to_string())
         return
     for setting, rows in scores.groupby("setting", sort=False):
-        rates = "each at its best learning rate" if setting == "best" else f"at {setting}"
-        print(f"On new sequences, {rates}, {runs}:")
+        print(f"On new sequences, {describe_setting(setting)}, {runs}:")
         table = tabulate_comparison(models, rows.drop(columns="setting"), known, **columns)
         print(table.to_string())
 

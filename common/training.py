@@ -55,6 +55,7 @@ def train_runs(
     batch_size=1,
     learning_rates=None,
     seed=0,
+    compiled=None,
 ):
     """Train each model many times, on all cores: each run with new weights and data of its own.
 
@@ -77,6 +78,8 @@ def train_runs(
         learning_rates: None for that of each model's optimizer, or a dict of settings, each
             trained: a name to the rate of all models, float, or to a dict of model to float.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+        compiled: None, or a dict, empty at first, that keeps what was compiled for another call
+            with the same models and sizes.
 
     Returns:
         Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
@@ -91,6 +94,7 @@ def train_runs(
     settings = {None: None} if learning_rates is None else learning_rates
     trainings = list(product(settings, range(1, n_runs + 1)))
     results, stopped = {}, threading.Event()
+    compiled = {} if compiled is None else compiled
 
     def get_run(run):
         """Return the training arrays of a run, its test inputs, and what is expected of them."""
@@ -122,12 +126,15 @@ def train_runs(
             keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
-                train = _build_training(model, arrays, batch_size)
-                rate = _as_rate(get_rate(trainings[0][0], name))
-                train = train.get_concrete_function(rate, weights[0], *arrays)
-                predict = tf.function(model, autograph=False).get_concrete_function(inputs)
+                if (name, number) not in compiled:
+                    train = _build_training(model, arrays, batch_size)
+                    rate = _as_rate(get_rate(trainings[0][0], name))
+                    train = train.get_concrete_function(rate, weights[0], *arrays)
+                    predict = tf.function(model, autograph=False).get_concrete_function(inputs)
+                    compiled[name, number] = train, predict
                 share = trainings[number :: len(copies)]
-                tasks.append(cores.submit(train_some, name, train, predict, weights, share))
+                some = name, *compiled[name, number], weights, share
+                tasks.append(cores.submit(train_some, *some))
         _show_progress(results, len(models) * len(trainings), tasks)
     finally:
         stopped.set()

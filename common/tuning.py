@@ -32,6 +32,7 @@ def train_at_best_rates(
     Returns:
         What `train_runs` returns, with the settings of `get_settings`.
     """
+    settings = {"compiled": {}, **settings}
     best = dict.fromkeys(models, learning_rates[0])
     if len(set(learning_rates)) > 1:
         best, _ = choose_rates(

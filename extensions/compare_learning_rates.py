@@ -31,7 +31,14 @@ from keras import layers
 from common.figures import LINES, draw_known, draw_means
 from common.files import save
 from common.floors import get_known, score_backward
-from common.results import count_accurate, describe_runs, differences, in_words, print_comparison
+from common.results import (
+    count_accurate,
+    describe_runs,
+    describe_setting,
+    differences,
+    in_words,
+    print_comparison,
+)
 from common.training import train_runs
 from common.tuning import choose_rates, get_settings
 from compare_directions import MODELS as DIRECTIONS
@@ -93,14 +100,14 @@ def draw(tuning, known):
         tuning: scores of `choose_rates`.
         known: dict of name to the scores of a predictor that is not trained.
     """
-    figure, all_axes = plt.subplots(1, 3, figsize=(11, 5), sharey=True, layout="constrained")
+    figure, all_axes = plt.subplots(1, 3, figsize=(10, 5.5), sharey=True, layout="constrained")
     for axes, (panel, names) in zip(all_axes, PANELS.items(), strict=True):
         of_panel = tuning.set_index("model").loc[names].reset_index()  # in this order
         lines = CELL_LINES if panel == "cells" else LINES
         draw_means(axes, of_panel, "learning_rate", "loss", by="model", lines=lines)
         draw_known(axes, known)
         axes.set(title=panel, xlabel="learning rate", xscale="log", ylim=(-0.02, 0.72))
-        axes.legend(loc="upper center", ncols=2, fontsize="x-small")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize="small")
     all_axes[0].set_ylabel("test loss (cross-entropy, nats)")
     figure.suptitle(f"Is it the model, or the learning rate? {describe_runs(tuning.run.max())}")
     return figure
@@ -114,15 +121,14 @@ def answer(scores, names):
         compared = [
             f"{other} {in_words(differences(rows, 'loss', other, first))}" for other in others
         ]
-        rates = "each at its best rate" if setting == "best" else f"at {setting}"
-        clauses.append(f"{rates}, {', '.join(compared)}")
+        clauses.append(f"{describe_setting(setting)}, {', '.join(compared)}")
     return f"Answer, test loss against that of {first}: {'; '.join(clauses)}."
 
 
 def main(options):
     get_data = partial(get_sequences, n_timesteps=options.timesteps)
     settings = {"n_sequences": options.sequences, "n_runs": options.runs}
-    settings |= {"batch_size": options.batch_size, "seed": options.seed}
+    settings |= {"batch_size": options.batch_size, "seed": options.seed, "compiled": {}}
     models = {name: build(options.timesteps, options.units) for name, build in MODELS.items()}
     best, tuning = choose_rates(models, get_data, score_labels, options.learning_rate, **settings)
     rates = get_settings(best, options.learning_rate)
