@@ -12,6 +12,7 @@ FEWEST_RUNS = 10  # for an interval of the mean
 HEADINGS = {
     "loss": "test loss",
     "sequence_accuracy": "whole sequences right",
+    "sequence_loss": "test loss per sequence",
 }
 
 
@@ -151,9 +152,16 @@ def tabulate_comparison(models, scores, known=None, **columns):
             paired = [differences(scores, measure, other, first) for other in others]
             heading = f"{HEADINGS.get(measure, measure)} - {first}"
             table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
+    return pd.concat([table, tabulate_known(known)]).fillna("").rename_axis("model")
+
+
+def tabulate_known(known):
+    """Return the rows of a table for `known` as `print_comparison` takes it: a DataFrame of str.
+
+    A measure that a predictor has no score of is NaN.
+    """
     rows = pd.DataFrame(known or {}).T.map("{:.3f}".format, na_action="ignore")
-    rows = rows.rename(columns=HEADINGS)
-    return pd.concat([table, rows]).fillna("").rename_axis("model")
+    return rows.rename(columns=HEADINGS)
 
 
 def print_sequences(y, predicted):

@@ -55,6 +55,7 @@ def train_runs(
     batch_size=1,
     learning_rates=None,
     seed=0,
+    get_test_data=None,
     compiled=None,
 ):
     """Train each model many times, on all cores: each run with new weights and data of its own.
@@ -78,6 +79,7 @@ def train_runs(
         learning_rates: None for that of each model's optimizer, or a dict of settings, each
             trained: a name to the rate of all models, float, or to a dict of model to float.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+        get_test_data: None for `get_data`, or a function called as that is, for the test alone.
         compiled: None, or a dict, empty at first, that keeps what was compiled for another call
             with the same models and sizes.
 
@@ -99,7 +101,8 @@ def train_runs(
     def get_run(run):
         """Return the training arrays of a run, its test inputs, and what is expected of them."""
         train = get_data(n_sequences, rng=np.random.SeedSequence(seed, spawn_key=(run,)))
-        inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
+        rng = np.random.SeedSequence(seed, spawn_key=(run, 0))
+        inputs, *expected = (get_test_data or get_data)(n_test, rng=rng)
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
 
     def get_rate(setting, name):
@@ -200,17 +203,24 @@ def compile_fit(model, n_updates=10):
 
 
 def time_updates(models, X, y, batch_size=1):
-    """Return the seconds that an update of each model takes in `train_model`, once compiled.
+    """Return the seconds that an update of each model takes: medians of `time_trainings`."""
+    seconds = time_trainings(models, X, y, batch_size)
+    return {name: np.median(of_model) for name, of_model in seconds.items()}
 
-    The models are compiled on all cores, then timed one after the other: the median of five
-    trainings each. They are trained in place.
+
+def time_trainings(models, X, y, batch_size=1, n_times=5):
+    """Return the seconds per update of some trainings by `train_model`, once compiled.
+
+    The models are compiled on all cores, then timed one after the other, in turns. They are
+    trained in place.
 
     Args:
         models: dict of name to compiled Keras model.
         X, y, batch_size: as for `train_model`.
+        n_times: trainings of each model.
 
     Returns:
-        Dict of name to float.
+        Dict of name to float64 of shape `(n_times,)`.
     """
     arrays = _as_tensors(X, y)
     trainings = {
@@ -219,11 +229,14 @@ def time_updates(models, X, y, batch_size=1):
     }
     with futures.ThreadPoolExecutor(os.cpu_count()) as cores:
         list(cores.map(lambda train: train(*arrays), trainings.values()))
-    seconds = {}
-    for name, train in trainings.items():
-        times = timeit.repeat(lambda train=train: train(*arrays).numpy(), number=1)
-        seconds[name] = np.median(times) / math.ceil(len(X) / batch_size)
-    return seconds
+    seconds = {name: np.zeros(n_times) for name in models}
+    for turn in range(n_times):
+        for name, train in trainings.items():
+            seconds[name][turn] = timeit.timeit(
+                lambda train=train: train(*arrays).numpy(), number=1
+            )
+    n_updates = math.ceil(len(X) / batch_size)
+    return {name: of_model / n_updates for name, of_model in seconds.items()}
 
 
 def _show_progress(results, n_results, tasks):

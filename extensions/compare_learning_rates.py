@@ -98,15 +98,15 @@ def draw(tuning, known):
 
     Args:
         tuning: scores of `choose_rates`.
-        known: dict of name to the scores of a predictor that is not trained.
+        known: dict of a panel to a dict of name to the scores of a predictor that is not trained.
     """
     figure, all_axes = plt.subplots(1, 3, figsize=(10, 5.5), sharey=True, layout="constrained")
     for axes, (panel, names) in zip(all_axes, PANELS.items(), strict=True):
         of_panel = tuning.set_index("model").loc[names].reset_index()  # in this order
         lines = CELL_LINES if panel == "cells" else LINES
         draw_means(axes, of_panel, "learning_rate", "loss", by="model", lines=lines)
-        draw_known(axes, known)
-        axes.set(title=panel, xlabel="learning rate", xscale="log", ylim=(-0.02, 0.72))
+        draw_known(axes, known[panel])
+        axes.set(title=panel, xlabel="learning rate", xscale="log", ylim=(-0.02, 0.55))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, fontsize="small")
     all_axes[0].set_ylabel("test loss (cross-entropy, nats)")
     figure.suptitle(f"Is it the model, or the learning rate? {describe_runs(tuning.run.max())}")
@@ -134,13 +134,13 @@ def main(options):
     rates = get_settings(best, options.learning_rate)
     _, scores = train_runs(models, get_data, score_labels, learning_rates=rates, **settings)
 
-    known = get_known(options.timesteps)
-    blind = known["step number alone"]["loss"]
-    known["best backward"] = score_backward(options.timesteps)
+    known = {panel: get_known(options.timesteps) for panel in PANELS}
+    known["directions"]["best backward"] = score_backward(options.timesteps)
+    blind = known["directions"]["step number alone"]["loss"]
     for panel, names in PANELS.items():
         shown = names + CONTROLS if panel == "directions" else names
         print(f"\n{panel}")
-        print_comparison({name: models[name] for name in shown}, scores, known)
+        print_comparison({name: models[name] for name in shown}, scores, known[panel])
     failed = tuning.assign(failed=~(tuning.loss < blind)).pivot_table(
         "failed", "learning_rate", "model", aggfunc="sum", sort=False
     )
