@@ -146,6 +146,8 @@ def tabulate_comparison(models, scores, known=None, **columns):
     first, *others = models
     by = [column for column in ("model", "learning_rate") if column in scores]
     table = summarize(scores, by).reset_index(by[1:]).loc[[*models]].assign(**columns)
+    if "learning_rate" in table:  # as str, as all columns
+        table["learning_rate"] = table["learning_rate"].map("{:g}".format)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
     for measure in ("loss", "accuracy"):
         if measure in scores:

@@ -106,7 +106,7 @@ def answer(scores, n_sequences, best_backward):
             f" {in_words(accuracy)}; the backward one's loss is {in_words(backward)} than the least"
             f" that is possible for it, {best_backward:.3f}"
         )
-    return f"Answer after {count(n_sequences, 'sequence')}: {'. '.join(clauses)}."
+    return f"Answer after {count(n_sequences, 'sequence')}: {'. And '.join(clauses)}."
 
 
 def main(options):
