@@ -18,7 +18,7 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
         units=(10, 20, 40),
         sequences=1000,
         batch_size=1,
-        learning_rate=(0.001, 0.003, 0.006, 0.01, 0.02),
+        learning_rate=(0.001, 0.003, 0.01, 0.02, 0.04),
         runs=30,
     )
 

@@ -50,7 +50,7 @@ TABLES = {
         " rescaled_sum prediction",
         4,
     ),
-    "extensions.compare_learning_rates": (f"model run learning_rate {MEASURES}", 48),
+    "extensions.compare_learning_rates": (f"model learning_rate run {MEASURES}", 48),
     "extensions.train_to_the_end": (
         "setting run update lstm_forw lstm_back_aligned bilstm_con",
         12,

@@ -213,7 +213,7 @@ def make_scores(settings, n_runs=12, **measures):
     ]
     scores = pd.DataFrame(rows)
     for measure in measures:
-        scores[measure] += rng.normal(0, 0.001, len(scores))
+        scores[measure] += rng.normal(0, 1e-4, len(scores))
     return scores
 
 
