@@ -28,6 +28,7 @@ from functools import partial
 from bilstm import get_bi_lstm_model
 from common.figures import draw_comparison
 from common.files import save
+from common.floors import get_known
 from common.results import print_comparison
 from common.training import train_runs
 from data import get_sequences, score_labels
@@ -54,8 +55,10 @@ def main(options):
         batch_size=options.batch_size,
         seed=options.seed,
     )
-    print_comparison(models, scores)
-    figure = draw_comparison(losses, "Merge modes of a bidirectional LSTM", options.batch_size)
+    known = get_known(options.timesteps)
+    print_comparison(models, scores, known)
+    title = "Merge modes of a bidirectional LSTM"
+    figure = draw_comparison(losses, title, options.batch_size, known=known)
     save(options.output, options.name, figure, losses, scores, show=options.show)
 
 

@@ -1,12 +1,12 @@
 """The figures of an experiment."""
 
-from itertools import cycle
+from itertools import cycle, product
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from common.results import count, describe_runs, interval
+from common.results import count, describe_runs, describe_setting, interval
 
 # Line style and lightness differ as well as the hue, for print in grey.
 LINES = [
@@ -15,7 +15,7 @@ LINES = [
     {"color": "#2a8c82", "linestyle": "-."},
     {"color": "#b07d00", "linestyle": ":"},
 ]
-THIN_LINES = [(0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]
+THIN_LINES = [(0, (8, 4)), (0, (1, 0)), (0, (2, 3)), (0, (8, 3, 2, 3))]
 SMOOTHING = 11  # updates in the moving mean of a comparison's curves
 
 
@@ -26,24 +26,32 @@ def draw_comparison(losses, title, batch_size, panels=None, known=None):
     of every update is drawn as a thin line.
 
     Args:
-        losses: DataFrame with the columns `run`, `update`, and one for each model.
+        losses: DataFrame with the columns `run`, `update`, and one for each model. If it has a
+            column `setting`, as `train_at_best_rates` returns it, each setting has its panels.
         title: str.
         batch_size: sequences per update.
         panels: dict of a panel's title to the names of its models, as many as there are LINES at
             most; None draws all in one.
-        known: None, or a dict of name to a loss that needs no training, drawn as a thin line.
+        known: None, or a dict of name to the scores of a predictor that is not trained, as for
+            `print_comparison`, or to its loss alone: a thin line.
 
     Returns:
         The figure.
     """
-    panels = panels or {"": losses.columns.drop(["run", "update"])}
-    figure, all_axes = new_figure(batch_size, len(panels))
-    for axes, (panel, names) in zip(all_axes, panels.items(), strict=True):
-        axes.set_title(panel, fontsize="medium")
+    settings = {"": losses}
+    if "setting" in losses:
+        groups = losses.groupby("setting", sort=False)
+        settings = {describe_setting(setting): rows for setting, rows in groups}
+    panels = panels or {"": losses.columns.drop(["setting", "run", "update"], errors="ignore")}
+    all_panels = list(product(settings.items(), panels.items()))
+    figure, all_axes = new_figure(batch_size, len(all_panels))
+    for axes, ((setting, rows), (panel, names)) in zip(all_axes, all_panels, strict=True):
+        axes.set_title(", ".join(filter(None, (panel, setting))), fontsize="medium")
         for name, line in zip(names, LINES[: len(names)], strict=True):
-            draw_runs(axes, name, losses.pivot(index="run", columns="update", values=name), line)
+            draw_runs(axes, name, rows.pivot(index="run", columns="update", values=name), line)
         draw_known(axes, known)
-        axes.legend()
+        # Losses fall: there is room at the upper right.
+        axes.legend(loc="upper right", ncols=2 if len(names) + len(known or {}) > 6 else 1)
     n_runs = losses.run.max()
     thin = " (thin: every update)" if n_runs == 1 else ""
     what = f"{describe_runs(n_runs)}; moving mean of {SMOOTHING} updates{thin}"
@@ -62,13 +70,21 @@ def draw_runs(axes, name, losses, line):
         axes.fill_between(losses.columns, *interval(smooth), color=line["color"], alpha=0.2)
 
 
-def draw_known(axes, known):
-    """Draw thin lines across for values that no training changes: dict of name to float."""
+def draw_known(axes, known, measure="loss"):
+    """Draw thin lines across for what no training changes.
+
+    Args:
+        axes: of matplotlib.
+        known: None, or a dict of name to a float, or to a dict of scores.
+        measure: of a dict of scores, the name of the one to draw; where it is none, no line.
+    """
     for (name, value), dashes in zip((known or {}).items(), cycle(THIN_LINES)):
-        axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
+        value = value.get(measure) if isinstance(value, dict) else value
+        if value is not None:
+            axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
 
 
-def draw_loss(losses, title, batch_size):
+def draw_loss(losses, title, batch_size, known=None):
     """Draw the loss along one training; return the figure.
 
     Args:
@@ -76,9 +92,13 @@ def draw_loss(losses, title, batch_size):
             updates since the row before.
         title: str.
         batch_size: sequences per update.
+        known: as for `draw_comparison`.
     """
     figure, (axes,) = new_figure(batch_size)
     axes.plot(losses["update"], losses["loss"], marker=".", **LINES[0])
+    if known:
+        draw_known(axes, known)
+        axes.legend()
     what = f"each point: mean of {count(losses['update'][0], 'update')}"
     figure.suptitle(f"{title}\n{what}", fontsize="large")
     return figure
@@ -96,7 +116,7 @@ def new_figure(batch_size, n_panels=1):
     return figure, all_axes[0]
 
 
-def draw_means(axes, scores, x, y, by):
+def draw_means(axes, scores, x, y, by, lines=LINES):
     """Draw means over runs with their intervals.
 
     Args:
@@ -105,8 +125,9 @@ def draw_means(axes, scores, x, y, by):
         x: the column along the horizontal axis.
         y: the measure whose means are drawn.
         by: the column that has a line for each of its values.
+        lines: list of styles, one for each of these lines in turn.
     """
-    for (name, rows), line in zip(scores.groupby(by, sort=False), cycle(LINES)):
+    for (name, rows), line in zip(scores.groupby(by, sort=False), cycle(lines)):
         values = rows.groupby(x)[y]
         means = values.mean()
         low, high = np.transpose([interval(of_x, share="accuracy" in y) for _, of_x in values])

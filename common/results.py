@@ -12,6 +12,7 @@ FEWEST_RUNS = 10  # for an interval of the mean
 HEADINGS = {
     "loss": "test loss",
     "sequence_accuracy": "whole sequences right",
+    "sequence_loss": "test loss per sequence",
 }
 
 
@@ -42,6 +43,11 @@ def describe_runs(n_runs):
         return "one run"
     what = "95% interval" if n_runs >= FEWEST_RUNS else "smallest to largest"
     return f"mean of {n_runs} runs, {what}"
+
+
+def describe_setting(setting):
+    """Say what learning rates a setting of `train_at_best_rates` stands for."""
+    return "each at its best learning rate" if setting == "best" else f"at {setting}"
 
 
 def with_interval(values, sign="", share=False):
@@ -86,6 +92,12 @@ def differences(scores, measure, one, other):
     return (by_run[one] - by_run[other]).to_numpy()
 
 
+def count_accurate(scores, model, lowest=0.9):
+    """Say in how many runs a model's accuracy is at least `lowest`: `29 of 30 runs`."""
+    accuracies = scores[scores.model == model].accuracy
+    return f"{(accuracies >= lowest).sum()} of {count(len(accuracies), 'run')}"
+
+
 def summarize(scores, by):
     """Tabulate the means over runs, each with its interval, as str.
 
@@ -106,13 +118,13 @@ def summarize(scores, by):
 
 
 def print_comparison(models, scores, known=None, **columns):
-    """Print a comparison: parameters, each measure, the difference of the loss to the first model.
+    """Print a comparison: parameters, each measure, the differences to the first model.
 
     Args:
         models: dict of name to Keras model.
-        scores: tidy DataFrame with the measure `loss`; of models that are not in `models`, it is
-            not shown. If it has a column `setting`, as `train_at_best_rates` returns it, each
-            setting has a table.
+        scores: tidy DataFrame with the measure `loss` and perhaps `accuracy`, of which the
+            differences are shown; models that are not in `models` are not. If it has a column
+            `setting`, as `train_at_best_rates` returns it, each setting has a table.
         known: None, or a dict of name to the scores of a predictor that is not trained (see
             common/floors.py), which stand below the models.
         **columns: more columns, a list with an element for each model.
@@ -124,8 +136,7 @@ def print_comparison(models, scores, known=None, **columns):
         print(tabulate_comparison(models, scores, known, **columns).to_string())
         return
     for setting, rows in scores.groupby("setting", sort=False):
-        rates = "each at its best learning rate" if setting == "best" else f"at {setting}"
-        print(f"On new sequences, {rates}, {runs}:")
+        print(f"On new sequences, {describe_setting(setting)}, {runs}:")
         table = tabulate_comparison(models, rows.drop(columns="setting"), known, **columns)
         print(table.to_string())
 
@@ -134,12 +145,25 @@ def tabulate_comparison(models, scores, known=None, **columns):
     """Return the table of `print_comparison`, for one setting: a DataFrame of str."""
     first, *others = models
     by = [column for column in ("model", "learning_rate") if column in scores]
-    table = summarize(scores, by).reset_index(by[1:]).assign(**columns)
+    table = summarize(scores, by).reset_index(by[1:]).loc[[*models]].assign(**columns)
+    if "learning_rate" in table:  # as str, as all columns
+        table["learning_rate"] = table["learning_rate"].map("{:g}".format)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
-    paired = [differences(scores, "loss", other, first) for other in others]
-    table[f"test loss - {first}"] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
-    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format).rename(columns=HEADINGS)
-    return pd.concat([table, rows]).fillna("").rename_axis("model")
+    for measure in ("loss", "accuracy"):
+        if measure in scores:
+            paired = [differences(scores, measure, other, first) for other in others]
+            heading = f"{HEADINGS.get(measure, measure)} - {first}"
+            table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
+    return pd.concat([table, tabulate_known(known)]).fillna("").rename_axis("model")
+
+
+def tabulate_known(known):
+    """Return the rows of a table for `known` as `print_comparison` takes it: a DataFrame of str.
+
+    A measure that a predictor has no score of is NaN.
+    """
+    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format, na_action="ignore")
+    return rows.rename(columns=HEADINGS)
 
 
 def print_sequences(y, predicted):

@@ -55,6 +55,8 @@ def train_runs(
     batch_size=1,
     learning_rates=None,
     seed=0,
+    get_test_data=None,
+    compiled=None,
 ):
     """Train each model many times, on all cores: each run with new weights and data of its own.
 
@@ -77,6 +79,9 @@ def train_runs(
         learning_rates: None for that of each model's optimizer, or a dict of settings, each
             trained: a name to the rate of all models, float, or to a dict of model to float.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+        get_test_data: None for `get_data`, or a function called as that is, for the test alone.
+        compiled: None, or a dict, empty at first, that keeps what was compiled for another call
+            with the same models and sizes.
 
     Returns:
         Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
@@ -91,11 +96,13 @@ def train_runs(
     settings = {None: None} if learning_rates is None else learning_rates
     trainings = list(product(settings, range(1, n_runs + 1)))
     results, stopped = {}, threading.Event()
+    compiled = {} if compiled is None else compiled
 
     def get_run(run):
         """Return the training arrays of a run, its test inputs, and what is expected of them."""
         train = get_data(n_sequences, rng=np.random.SeedSequence(seed, spawn_key=(run,)))
-        inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
+        rng = np.random.SeedSequence(seed, spawn_key=(run, 0))
+        inputs, *expected = (get_test_data or get_data)(n_test, rng=rng)
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
 
     def get_rate(setting, name):
@@ -122,12 +129,15 @@ def train_runs(
             keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
-                train = _build_training(model, arrays, batch_size)
-                rate = _as_rate(get_rate(trainings[0][0], name))
-                train = train.get_concrete_function(rate, weights[0], *arrays)
-                predict = tf.function(model, autograph=False).get_concrete_function(inputs)
+                if (name, number) not in compiled:
+                    train = _build_training(model, arrays, batch_size)
+                    rate = _as_rate(get_rate(trainings[0][0], name))
+                    train = train.get_concrete_function(rate, weights[0], *arrays)
+                    predict = tf.function(model, autograph=False).get_concrete_function(inputs)
+                    compiled[name, number] = train, predict
                 share = trainings[number :: len(copies)]
-                tasks.append(cores.submit(train_some, name, train, predict, weights, share))
+                some = name, *compiled[name, number], weights, share
+                tasks.append(cores.submit(train_some, *some))
         _show_progress(results, len(models) * len(trainings), tasks)
     finally:
         stopped.set()
@@ -193,17 +203,24 @@ def compile_fit(model, n_updates=10):
 
 
 def time_updates(models, X, y, batch_size=1):
-    """Return the seconds that an update of each model takes in `train_model`, once compiled.
+    """Return the seconds that an update of each model takes: medians of `time_trainings`."""
+    seconds = time_trainings(models, X, y, batch_size)
+    return {name: np.median(of_model) for name, of_model in seconds.items()}
 
-    The models are compiled on all cores, then timed one after the other: the median of five
-    trainings each. They are trained in place.
+
+def time_trainings(models, X, y, batch_size=1, n_times=5):
+    """Return the seconds per update of some trainings by `train_model`, once compiled.
+
+    The models are compiled on all cores, then timed one after the other, in turns. They are
+    trained in place.
 
     Args:
         models: dict of name to compiled Keras model.
         X, y, batch_size: as for `train_model`.
+        n_times: trainings of each model.
 
     Returns:
-        Dict of name to float.
+        Dict of name to float64 of shape `(n_times,)`.
     """
     arrays = _as_tensors(X, y)
     trainings = {
@@ -212,11 +229,14 @@ def time_updates(models, X, y, batch_size=1):
     }
     with futures.ThreadPoolExecutor(os.cpu_count()) as cores:
         list(cores.map(lambda train: train(*arrays), trainings.values()))
-    seconds = {}
-    for name, train in trainings.items():
-        times = timeit.repeat(lambda train=train: train(*arrays).numpy(), number=1)
-        seconds[name] = np.median(times) / math.ceil(len(X) / batch_size)
-    return seconds
+    seconds = {name: np.zeros(n_times) for name in models}
+    for turn in range(n_times):
+        for name, train in trainings.items():
+            seconds[name][turn] = timeit.timeit(
+                lambda train=train: train(*arrays).numpy(), number=1
+            )
+    n_updates = math.ceil(len(X) / batch_size)
+    return {name: of_model / n_updates for name, of_model in seconds.items()}
 
 
 def _show_progress(results, n_results, tasks):

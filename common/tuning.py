@@ -30,22 +30,23 @@ def train_at_best_rates(
         **settings: the other arguments of `train_runs`.
 
     Returns:
-        What `train_runs` returns, with the settings `0.001` (if among the rates) and `best`.
+        What `train_runs` returns, with the settings of `get_settings`.
     """
-    best, _ = choose_rates(
-        models,
-        get_data,
-        score,
-        learning_rates,
-        n_runs=n_tuning_runs,
-        seed=seed,
-        measure=measure,
-        **settings,
-    )
-    print(", ".join(f"{name} {rate:g}" for name, rate in best.items()))
-    rates = {"best": best}
-    if PUBLISHED_RATE in learning_rates:
-        rates = {f"{PUBLISHED_RATE:g}": PUBLISHED_RATE, **rates}
+    settings = {"compiled": {}, **settings}
+    best = dict.fromkeys(models, learning_rates[0])
+    if len(set(learning_rates)) > 1:
+        best, _ = choose_rates(
+            models,
+            get_data,
+            score,
+            learning_rates,
+            n_runs=n_tuning_runs,
+            seed=seed,
+            measure=measure,
+            **settings,
+        )
+        print(", ".join(f"{name} {rate:g}" for name, rate in best.items()))
+    rates = get_settings(best, learning_rates)
     print(f"{count(n_runs, 'new run')} of each model")
     return train_runs(
         models, get_data, score, n_runs=n_runs, seed=seed, learning_rates=rates, **settings
@@ -91,6 +92,25 @@ def choose_rates(
         **settings,
     )
     return find_best_rates(scores, measure), scores
+
+
+def get_settings(best, learning_rates):
+    """Return the settings to report, as `train_runs` takes them.
+
+    Args:
+        best: dict of model to its best rate.
+        learning_rates: sequence of float, from which it was chosen.
+
+    Returns:
+        Dict: `0.001`, the published rate, if it is among them, and `best`; if there is only one
+        rate to choose from, that one alone, by its value.
+    """
+    if len(set(learning_rates)) == 1:
+        return {f"{learning_rates[0]:g}": learning_rates[0]}
+    settings = {"best": best}
+    if PUBLISHED_RATE in learning_rates:
+        settings = {f"{PUBLISHED_RATE:g}": PUBLISHED_RATE, **settings}
+    return settings
 
 
 def find_best_rates(scores, measure="loss"):

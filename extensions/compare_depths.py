@@ -15,9 +15,9 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
         __doc__,
         timesteps=10,
         units=20,
-        sequences=1000,
+        sequences=3000,
         batch_size=1,
-        learning_rate=0.001,
+        learning_rate=(0.001, 0.002, 0.003, 0.006, 0.01, 0.02),
         runs=30,
     )
 
@@ -28,9 +28,12 @@ from keras import layers
 
 from common.figures import draw_comparison
 from common.files import save
-from common.results import differences, in_words, print_comparison
-from common.training import train_runs
+from common.floors import get_known
+from common.results import describe_setting, differences, in_words, print_comparison
+from common.tuning import train_at_best_rates
 from data import get_sequences, score_labels
+
+N_TUNING_RUNS = 10
 
 
 def get_stacked_model(n_timesteps, n_units=20, n_layers=2, learning_rate=0.001):
@@ -59,30 +62,40 @@ def get_stacked_model(n_timesteps, n_units=20, n_layers=2, learning_rate=0.001):
     return model
 
 
+def answer(scores):
+    """Say how the test losses of two and three layers compare, at each setting."""
+    clauses = []
+    for setting, rows in scores.groupby("setting", sort=False):
+        second = differences(rows, "loss", "bilstm_x2", "bilstm_x1")
+        third = differences(rows, "loss", "bilstm_x3", "bilstm_x2")
+        clauses.append(
+            f"{describe_setting(setting)}, the test loss of two layers is {in_words(second)} than"
+            f" that of one, the loss of three {in_words(third)} than that of two"
+        )
+    return f"Answer: you may; {'; '.join(clauses)}."
+
+
 def main(options):
     models = {
-        f"bilstm_x{n_layers}": get_stacked_model(
-            options.timesteps, options.units, n_layers, options.learning_rate
-        )
+        f"bilstm_x{n_layers}": get_stacked_model(options.timesteps, options.units, n_layers)
         for n_layers in (1, 2, 3)
     }
-    losses, scores = train_runs(
+    losses, scores = train_at_best_rates(
         models,
         partial(get_sequences, n_timesteps=options.timesteps),
         score_labels,
+        learning_rates=options.learning_rate,
         n_sequences=options.sequences,
         n_runs=options.runs,
+        n_tuning_runs=min(N_TUNING_RUNS, options.runs),
         batch_size=options.batch_size,
         seed=options.seed,
     )
-    print_comparison(models, scores)
-    second = differences(scores, "loss", "bilstm_x2", "bilstm_x1")
-    third = differences(scores, "loss", "bilstm_x3", "bilstm_x2")
-    print(
-        f"Answer: you may. The test loss of two layers is {in_words(second)} than that of one;"
-        f" the loss of three is {in_words(third)} than that of two."
-    )
-    figure = draw_comparison(losses, "Stacked bidirectional LSTMs", options.batch_size)
+    known = get_known(options.timesteps)
+    print_comparison(models, scores, known)
+    print(answer(scores))
+    title = "Stacked bidirectional LSTMs"
+    figure = draw_comparison(losses, title, options.batch_size, known=known)
     save(options.output, options.name, figure, losses, scores, show=options.show)
 
 

@@ -16,6 +16,7 @@ from benchmarks.update_cost import PACKAGES, WAYS
 ROOT = Path(__file__).parent.parent
 ONE_RUN = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.01"
 MANY_RUNS = f"{ONE_RUN} --runs 2"
+MANY_RATES = MANY_RUNS.replace("--learning-rate 0.01", "--learning-rate 0.001 0.01")
 SMALL = {
     "data": "--timesteps 4",
     "lstm_forward": ONE_RUN,
@@ -23,10 +24,12 @@ SMALL = {
     "compare_directions": MANY_RUNS,
     "compare_merge_modes": MANY_RUNS,
     "extensions.inside_lstm": ONE_RUN,
-    "extensions.compare_cells": MANY_RUNS,
-    "extensions.compare_sizes": MANY_RUNS.replace("--timesteps 4", "--timesteps 4 6"),
+    "extensions.compare_learning_rates": MANY_RATES,
+    "extensions.train_to_the_end": MANY_RATES,
+    "extensions.compare_cells": MANY_RATES.replace("--sequences 6", "--sequences 3 6"),
+    "extensions.compare_sizes": MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
     "extensions.find_smaller_model": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
-    "extensions.compare_depths": MANY_RUNS,
+    "extensions.compare_depths": MANY_RATES,
     "extensions.variable_length": MANY_RUNS,
     "extensions.sine_to_cosine": MANY_RUNS,
     "benchmarks.update_cost": (
@@ -47,23 +50,34 @@ TABLES = {
         " rescaled_sum prediction",
         4,
     ),
-    "extensions.compare_cells": (
-        "run update rnn_forw gru_forw lstm_forw birnn_con bigru_con bilstm_con",
-        6,
+    "extensions.compare_learning_rates": (f"model learning_rate run {MEASURES}", 48),
+    "extensions.train_to_the_end": (
+        "setting run update lstm_forw lstm_back_aligned bilstm_con",
+        12,
     ),
-    "extensions.compare_sizes": (f"timesteps direction units parameters run {MEASURES}", 8),
+    "extensions.compare_cells": (f"sequences model setting learning_rate run {MEASURES}", 48),
+    "extensions.compare_sizes": (
+        f"timesteps direction units parameters setting learning_rate run {MEASURES} sequence_loss",
+        16,
+    ),
     "extensions.find_smaller_model": (
         "units parameters sequences batch_size run accuracy_on_100 accuracy sequence_accuracy",
         4,
     ),
-    "extensions.compare_depths": ("run update bilstm_x1 bilstm_x2 bilstm_x3", 6),
+    "extensions.compare_depths": ("setting run update bilstm_x1 bilstm_x2 bilstm_x3", 12),
     "extensions.variable_length": (
         "model run accuracy accuracy_1 accuracy_2 accuracy_3 accuracy_4",
         4,
     ),
     "extensions.sine_to_cosine": ("model run error_1 error_2 error_3 error_4", 4),
 }
-WITH_SCORES = [script for script, (columns, _) in TABLES.items() if columns.startswith("run ")]
+WITH_SCORES = [
+    "compare_directions",
+    "compare_merge_modes",
+    "extensions.compare_learning_rates",
+    "extensions.train_to_the_end",
+    "extensions.compare_depths",
+]
 
 
 def name_of(script):
@@ -102,9 +116,14 @@ def test_same_seed_same_files(script, run_script, tmp_path, capsys):
     assert len(table) == n_rows and table.notna().all(axis=None)
     if script in WITH_SCORES:
         scores = pd.read_csv(files[2])
-        assert scores.columns.tolist() == ["model", "run", *MEASURES.split()]
-        models = table.columns.drop(["run", "update"])
-        assert len(scores) == 2 * len(models) and set(scores.model) == set(models)
+        several = "0.001 0.01" in SMALL[script]
+        rate = ["setting", "learning_rate"] if several else []
+        assert scores.columns.tolist() == ["model", *rate, "run", *MEASURES.split()]
+        models = table.columns.drop(["setting", "run", "update"], errors="ignore")
+        models = table.model if "model" in table else models
+        n_settings = 2 if several else 1
+        assert len(scores) == 2 * n_settings * len(set(models))
+        assert set(scores.model) == set(models)
 
     run_script(script, *small(script, again))
     assert contents(again) == contents(output)
