@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from common.results import count, describe_runs, interval
+from common.results import count, describe_runs, describe_setting, interval
 
 # Line style and lightness differ as well as the hue, for print in grey.
 LINES = [
@@ -62,10 +62,20 @@ def draw_runs(axes, name, losses, line):
         axes.fill_between(losses.columns, *interval(smooth), color=line["color"], alpha=0.2)
 
 
-def draw_known(axes, known):
-    """Draw thin lines across for values that no training changes: dict of name to float."""
+def draw_known(axes, known, x=None):
+    """Draw thin lines for values that no training changes.
+
+    Args:
+        axes: of matplotlib.
+        known: None, or a dict of name to float, drawn across; with x, to a sequence of float.
+        x: where along the horizontal axis these values belong.
+    """
     for (name, value), dashes in zip((known or {}).items(), cycle(THIN_LINES)):
-        axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
+        style = {"label": name, "color": "black", "linewidth": 0.9, "linestyle": dashes}
+        if x is None:
+            axes.axhline(value, **style)
+        else:
+            axes.plot(x, value, **style)
 
 
 def draw_loss(losses, title, batch_size):
@@ -115,6 +125,30 @@ def draw_means(axes, scores, x, y, by):
         spread = np.maximum([means - low, high - means], 0)
         axes.errorbar(means.index, means, spread, label=name, **style)
     axes.grid(alpha=0.3)
+
+
+def draw_settings(scores, x, y, known=None, known_x=None):
+    """Draw the means of each model over x, with their intervals, a panel for each setting.
+
+    Args:
+        scores: tidy DataFrame with the columns `model` and `setting`.
+        x: the column along the horizontal axis.
+        y: the measure whose means are drawn.
+        known, known_x: as for `draw_known`, its `known` and `x`.
+
+    Returns:
+        The figure and its axes, an array of shape `(n_settings,)`.
+    """
+    settings = scores.groupby("setting", sort=False)
+    figure, all_axes = plt.subplots(
+        1, len(settings), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axes, (setting, rows) in zip(all_axes[0], settings, strict=True):
+        draw_means(axes, rows, x, y, by="model")
+        draw_known(axes, known, known_x)
+        axes.set_title(describe_setting(setting), fontsize="medium")
+        axes.legend()
+    return figure, all_axes[0]
 
 
 def draw_over_parameters(axes, scores, y, by):

@@ -44,6 +44,11 @@ def describe_runs(n_runs):
     return f"mean of {n_runs} runs, {what}"
 
 
+def describe_setting(setting):
+    """Say what a setting of `train_at_best_rates` is."""
+    return "each at its best learning rate" if setting == "best" else f"at {setting}"
+
+
 def with_interval(values, sign="", share=False):
     """Return the mean over runs with its `interval`, as str.
 
@@ -124,8 +129,7 @@ def print_comparison(models, scores, known=None, **columns):
         print(tabulate_comparison(models, scores, known, **columns).to_string())
         return
     for setting, rows in scores.groupby("setting", sort=False):
-        rates = "each at its best learning rate" if setting == "best" else f"at {setting}"
-        print(f"On new sequences, {rates}, {runs}:")
+        print(f"On new sequences, {describe_setting(setting)}, {runs}:")
         table = tabulate_comparison(models, rows.drop(columns="setting"), known, **columns)
         print(table.to_string())
 
@@ -138,8 +142,12 @@ def tabulate_comparison(models, scores, known=None, **columns):
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
     paired = [differences(scores, "loss", other, first) for other in others]
     table[f"test loss - {first}"] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
-    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format).rename(columns=HEADINGS)
-    return pd.concat([table, rows]).fillna("").rename_axis("model")
+    return pd.concat([table, tabulate_known(known)]).fillna("").rename_axis("model")
+
+
+def tabulate_known(known):
+    """Return the rows of a table for `known`, as `print_comparison` takes it: str, as its others."""
+    return pd.DataFrame(known or {}).T.map("{:.3f}".format).rename(columns=HEADINGS)
 
 
 def print_sequences(y, predicted):
