@@ -146,7 +146,7 @@ def tabulate_comparison(models, scores, known=None, **columns):
 
 
 def tabulate_known(known):
-    """Return the rows of a table for `known`, as `print_comparison` takes it: str, as its others."""
+    """Return the rows of a table, as str, for `known` as `print_comparison` takes it."""
     return pd.DataFrame(known or {}).T.map("{:.3f}".format).rename(columns=HEADINGS)
 
 
