@@ -147,7 +147,8 @@ def draw_settings(scores, x, y, known=None, known_x=None):
         draw_means(axes, rows, x, y, by="model")
         draw_known(axes, known, known_x)
         axes.set_title(describe_setting(setting), fontsize="medium")
-        axes.legend()
+    handles, labels = axes.get_legend_handles_labels()  # of all panels
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure, all_axes[0]
 
 

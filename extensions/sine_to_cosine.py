@@ -148,7 +148,8 @@ def draw(wave, scores, known):
     for axes in (curves, errors):
         axes.set_xlabel("time step")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend()
+    curves.legend()
+    errors.legend(loc="center right")
     return figure
 
 
