@@ -7,8 +7,8 @@ tutorial does; `Dense(1)` on every time step; and one `Dense` with a unit for ea
 last hidden state alone, which must then hold all labels at once. Each is trained 30 times on 1,000
 sequences and on 30,000, one per update, at a learning rate of 0.001 and at the model's own best.
 Expect no difference between the first two, for Keras' `Dense` treats every time step by itself; and
-a harder problem for the last state. It takes about a minute and a half on 2 CPU cores. With a single
-`--learning-rate`, all models train at that one.
+a harder problem for the last state. It takes about a minute and a half on 2 CPU cores. With a
+single `--learning-rate`, all models train at that one.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -112,13 +112,13 @@ def answer(scores):
         )
         right = rows.groupby("model").sequence_accuracy.mean()
         largest = abs(dense).max()
+        compared = "the same as" if largest < 0.0005 else f"{in_words(dense)} than"
         lines.append(
-            f"Answer after {count(n_sequences, 'sequence')}, {describe_setting(setting)}: with Dense"
-            f" on every time step the test loss is"
-            f" {'the same as' if largest < 0.0005 else f'{in_words(dense)} than'} with"
-            f" TimeDistributed (at most {largest:.1g} apart in a run); with Dense on the last state"
-            f" alone it is {in_words(last)}, and {right['last_state']:.1%} of whole sequences are"
-            f" right instead of {right['time_distributed']:.1%}."
+            f"Answer after {count(n_sequences, 'sequence')}, {describe_setting(setting)}: the test"
+            f" loss with Dense on every time step is {compared} with TimeDistributed (at most"
+            f" {largest:.1g} apart in a run); with Dense on the last state alone it is"
+            f" {in_words(last)}, and {right['last_state']:.1%} of whole sequences are right instead"
+            f" of {right['time_distributed']:.1%}."
         )
     return "\n".join(lines)
 
