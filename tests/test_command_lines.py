@@ -27,6 +27,7 @@ SMALL = {
     "extensions.compare_sizes": MANY_RUNS.replace("--timesteps 4", "--timesteps 4 6"),
     "extensions.find_smaller_model": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.compare_depths": MANY_RUNS,
+    "extensions.compare_outputs": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.variable_length": MANY_RUNS,
     "extensions.sine_to_cosine": MANY_RUNS,
     "benchmarks.update_cost": (
@@ -57,11 +58,15 @@ TABLES = {
         4,
     ),
     "extensions.compare_depths": ("run update bilstm_x1 bilstm_x2 bilstm_x3", 6),
+    "extensions.compare_outputs": (f"sequences model setting learning_rate run {MEASURES}", 12),
     "extensions.variable_length": (
-        "model run accuracy accuracy_1 accuracy_2 accuracy_3 accuracy_4",
+        "model setting learning_rate run loss accuracy accuracy_1 accuracy_2 accuracy_3 accuracy_4",
         4,
     ),
-    "extensions.sine_to_cosine": ("model run error_1 error_2 error_3 error_4", 4),
+    "extensions.sine_to_cosine": (
+        "model setting learning_rate run loss error_1 error_2 error_3 error_4",
+        4,
+    ),
 }
 WITH_SCORES = [script for script, (columns, _) in TABLES.items() if columns.startswith("run ")]
 
