@@ -142,7 +142,8 @@ def tabulate_comparison(models, scores, known=None, **columns):
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
     paired = [differences(scores, "loss", other, first) for other in others]
     table[f"test loss - {first}"] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
-    return pd.concat([table, tabulate_known(known)]).fillna("").rename_axis("model")
+    table = pd.concat([table, tabulate_known(known)])
+    return table.astype(object).fillna("").rename_axis("model")
 
 
 def tabulate_known(known):

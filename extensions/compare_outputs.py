@@ -6,9 +6,11 @@ gives a forward LSTM three output layers: `TimeDistributed(Dense(1))` on every t
 tutorial does; `Dense(1)` on every time step; and one `Dense` with a unit for each time step on the
 last hidden state alone, which must then hold all labels at once. Each is trained 30 times on 1,000
 sequences and on 30,000, one per update, at a learning rate of 0.001 and at the model's own best.
-Expect no difference between the first two, for Keras' `Dense` treats every time step by itself; and
-a harder problem for the last state. It takes about a minute and a half on 2 CPU cores. With a
-single `--learning-rate`, all models train at that one.
+Expect no difference between the first two, as `Dense` treats every time step by itself. The last
+state alone is a harder problem, but one that can be learned: at 0.001 its test loss is as low after
+1,000 sequences, and twice as high after 30,000; at the best rates it is more than twice as high
+after 1,000, and hardly higher after 30,000. It takes about a minute and a half on 2 CPU cores. With
+a single `--learning-rate`, all models train at that one.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import comb, factorial
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from common.floors import (
     score_waves,
     step_number_scores,
 )
-from common.results import describe_setting, tabulate_known
+from common.results import describe_setting, print_comparison, tabulate_known
 from data import get_labels, get_sequences, score_labels
 from extensions.compare_outputs import answer as answer_outputs
 from extensions.compare_outputs import get_dense_model, get_last_state_model
@@ -371,3 +372,21 @@ def test_known_values_in_figures_and_tables():
     table = tabulate_known({"floor": {"loss": 0.25, "accuracy": 1.0}})
     assert table.loc["floor"].to_dict() == {"test loss": "0.250", "accuracy": "1.000"}
     assert tabulate_known(None).empty
+
+
+def test_table_with_learning_rates_and_known_values(recwarn, capsys):
+    """What is not trained has no learning rate: the field stays empty, with no warning."""
+    scores = pd.DataFrame(
+        {
+            "model": ["a"],
+            "setting": ["best"],
+            "learning_rate": [0.01],
+            "run": [1],
+            "loss": [0.5],
+        }
+    )
+    models = {"a": SimpleNamespace(count_params=lambda: 3)}
+    print_comparison(models, scores, {"floor": {"loss": 0.25}})
+    *_, trained, floor = capsys.readouterr().out.splitlines()
+    assert trained.split() == ["a", "3", "0.01", "0.500"] and floor.split() == ["floor", "0.250"]
+    assert not recwarn.list
