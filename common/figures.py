@@ -70,18 +70,23 @@ def draw_runs(axes, name, losses, line):
         axes.fill_between(losses.columns, *interval(smooth), color=line["color"], alpha=0.2)
 
 
-def draw_known(axes, known, measure="loss"):
-    """Draw thin lines across for what no training changes.
+def draw_known(axes, known, measure="loss", x=None):
+    """Draw thin lines for what no training changes.
 
     Args:
         axes: of matplotlib.
-        known: None, or a dict of name to a float, or to a dict of scores.
+        known: None, or a dict of name to a float, drawn across, or to a dict of scores; with x, to
+            a sequence of float.
         measure: of a dict of scores, the name of the one to draw; where it is none, no line.
+        x: where along the horizontal axis these values belong.
     """
     for (name, value), dashes in zip((known or {}).items(), cycle(THIN_LINES)):
         value = value.get(measure) if isinstance(value, dict) else value
-        if value is not None:
-            axes.axhline(value, label=name, color="black", linewidth=0.9, linestyle=dashes)
+        style = {"label": name, "color": "black", "linewidth": 0.9, "linestyle": dashes}
+        if x is not None:
+            axes.plot(x, value, **style)
+        elif value is not None:
+            axes.axhline(value, **style)
 
 
 def draw_loss(losses, title, batch_size, known=None):
@@ -136,6 +141,31 @@ def draw_means(axes, scores, x, y, by, lines=LINES):
         spread = np.maximum([means - low, high - means], 0)
         axes.errorbar(means.index, means, spread, label=name, **style)
     axes.grid(alpha=0.3)
+
+
+def draw_settings(scores, x, y, known=None, known_x=None):
+    """Draw the means of each model over x, with their intervals, a panel for each setting.
+
+    Args:
+        scores: tidy DataFrame with the columns `model` and `setting`.
+        x: the column along the horizontal axis.
+        y: the measure whose means are drawn.
+        known, known_x: as for `draw_known`, its `known` and `x`.
+
+    Returns:
+        The figure and its axes, an array of shape `(n_settings,)`.
+    """
+    settings = scores.groupby("setting", sort=False)
+    figure, all_axes = plt.subplots(
+        1, len(settings), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axes, (setting, rows) in zip(all_axes[0], settings, strict=True):
+        draw_means(axes, rows, x, y, by="model")
+        draw_known(axes, known, known_x)
+        axes.set_title(describe_setting(setting), fontsize="medium")
+    handles, labels = axes.get_legend_handles_labels()  # of all panels
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure, all_axes[0]
 
 
 def draw_over_parameters(axes, scores, y, by):

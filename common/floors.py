@@ -1,10 +1,13 @@
-"""What can be known at all: the scores of predictors that no training can beat.
+"""What can be known at all: the scores of predictors that are not trained.
 
-Each is computed from the definition of the problem: the label of a time step is 1 if the sum of
-some uniform random numbers reaches a limit. A predictor has seen the sum of some of them; of the
-others it knows their number alone. The sum of n such numbers has the Irwin-Hall distribution.
+For each problem, a predictor that knows the number of the time step and nothing of the input, and
+the best possible one for what a model sees. The first shows what a model has to beat; the second
+is beaten only by luck with the test sequences. Scores are computed from the definition of the
+problem, as they would be of endless test data.
 
-The scores are those that `data.score_labels` returns, as they would be of endless test data.
+In the tutorial's problem the label of a time step is 1 if the sum of some uniform random numbers
+reaches a limit. A predictor has seen the sum of some of them; of the others it knows their number
+alone. The sum of n such numbers has the Irwin-Hall distribution.
 """
 
 import numpy as np
@@ -99,6 +102,91 @@ def score_partial_sums(n_timesteps, n_seen):
         certain = 1 - cdf[seen, -1]
         accuracies.append(weights @ _mean_with_previous(np.maximum(p, 1 - p)) + certain)
     return {"loss": float(np.mean(losses)), "accuracy": float(np.mean(accuracies))}
+
+
+def score_variable_length(shortest, longest):
+    """Score what can be known where the limit hangs on a length that only the end tells.
+
+    The problem of extensions/variable_length.py: each length from the shortest to the longest is
+    as likely as the others, and the limit is a quarter of it. A sequence that has come to some
+    step has one of the lengths that reach so far, each as likely as the others again. So the best
+    possible forward model predicts, at each step, the share of these lengths whose limits the sum
+    has reached. (A bidirectional model can know all.)
+
+    Args:
+        shortest: smallest length, a whole number of 1 or more.
+        longest: largest length.
+
+    Returns:
+        A dict of `step number alone`, `best possible forward` and `best possible bidirectional`
+        to a dict of float: `loss`, the mean cross-entropy of a real time step, in nats; `accuracy`,
+        the share of the real time steps predicted right (at a threshold of 0.5); and `accuracy_N`
+        for each length N, that share in the sequences of this length. Padding is not counted.
+        (The best is so over all lengths: for a single length another predictor may be better.)
+    """
+    lengths = np.arange(shortest, longest + 1)
+    n_steps = lengths.sum()  # of one sequence of each length
+    cdf = get_sum_cdf(longest)
+    losses = {"step number alone": 0.0, "best possible forward": 0.0}
+    right = {name: np.zeros(len(lengths)) for name in losses}
+    for step in range(1, longest + 1):
+        possible = lengths >= step
+        n_possible = possible.sum()
+        # How many of the possible limits the sum has reached, and how likely that is.
+        n_reached = np.arange(n_possible + 1)
+        below = cdf[step, lengths[possible] * GRID // 4]
+        shares = np.diff([0, *below, 1])
+        # A row for each possible length, a column for each number of limits reached.
+        labels = n_reached > np.arange(n_possible)[:, None]
+        predictions = {
+            "step number alone": np.full(len(shares), (labels @ shares).mean()),
+            "best possible forward": n_reached / n_possible,
+        }
+        for name, prediction in predictions.items():
+            p = np.clip(prediction, 0, 1)  # may lie a rounding error outside
+            losses[name] += n_possible * shares @ (entr(p) + entr(1 - p))
+            right[name][possible] += ((p > 0.5) == labels) @ shares
+    scores = {}
+    for name in losses:
+        accuracies = zip(lengths, right[name] / lengths, strict=True)
+        scores[name] = {
+            "loss": losses[name] / n_steps,
+            "accuracy": right[name].sum() / n_steps,
+            **{f"accuracy_{length}": accuracy for length, accuracy in accuracies},
+        }
+    perfect = {measure: float(measure != "loss") for measure in scores["step number alone"]}
+    return scores | {"best possible bidirectional": perfect}
+
+
+def score_waves(n_timesteps):
+    """Score what can be known of the cosine of a random phase from sines.
+
+    The problem of extensions/sine_to_cosine.py. Two sines one step apart fix phase and cosine;
+    one alone leaves the sign of the cosine open. Then the best prediction is 0, the mean of the
+    two: for the squared error the only best one, for the absolute error as good as any between
+    the two. Whoever knows the step number alone does best with 0 at every step. The cosine's mean
+    square is 1/2, its mean absolute value 2 / pi.
+
+    Args:
+        n_timesteps: length of the sequences, a whole number of 1 or more.
+
+    Returns:
+        A dict of `step number alone`, `best possible forward` and `best possible bidirectional`
+        to a dict of float: `loss`, the mean squared error; and `error_N`, the mean absolute error
+        at time step N, counted from 1.
+    """
+    n_unknown = {
+        "step number alone": n_timesteps,
+        "best possible forward": 1,
+        "best possible bidirectional": 1 if n_timesteps == 1 else 0,
+    }
+    return {
+        name: {
+            "loss": n / n_timesteps / 2,
+            **{f"error_{step}": 2 / np.pi * (step <= n) for step in range(1, n_timesteps + 1)},
+        }
+        for name, n in n_unknown.items()
+    }
 
 
 def get_sum_cdf(n_timesteps):

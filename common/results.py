@@ -154,7 +154,8 @@ def tabulate_comparison(models, scores, known=None, **columns):
             paired = [differences(scores, measure, other, first) for other in others]
             heading = f"{HEADINGS.get(measure, measure)} - {first}"
             table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
-    return pd.concat([table, tabulate_known(known)]).fillna("").rename_axis("model")
+    table = pd.concat([table, tabulate_known(known)])
+    return table.astype(object).fillna("").rename_axis("model")
 
 
 def tabulate_known(known):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from common.training import train_model
@@ -11,6 +12,8 @@ from extensions.compare_cells import get_cell_model
 from lstm_forward import get_lstm_model
 
 X, y = get_sequences(8, 6, 0)
+KERAS = tuple(int(number) for number in keras.__version__.split(".")[:2])
+FIRST_WITH_BUG = 3, 14  # of TimeDistributed
 
 
 def old_model(**settings):
@@ -106,6 +109,43 @@ def test_time_distributed_changes_nothing():
         assert output.count_params() == 4
     np.testing.assert_allclose(*losses, atol=1e-6)
     np.testing.assert_allclose(*predictions, atol=1e-6)
+
+
+@pytest.mark.skipif(KERAS < FIRST_WITH_BUG, reason="this Keras still counts the time steps")
+def test_time_distributed_counts_the_batch_where_the_length_is_unknown():
+    """A bug of Keras: once it is mended, the warnings of README and the builders can go.
+
+    `TimeDistributed.call` swaps batch and time and then, if TensorFlow knows the length of the
+    sequences, calls its layer once for each time step. If not, it does so for the first entry of
+    the shape before the swap: the batch size.
+    """
+    layer = layers.TimeDistributed(layers.Dense(1))
+    layer.build((None, None, 1))
+
+    def shape(function, n_sequences, n_timesteps):
+        return function(np.ones((n_sequences, n_timesteps, 1), np.float32)).shape
+
+    assert shape(layer, 1, 3) == (1, 3, 1)  # no graph: every length is known
+    graph = tf.function(layer, input_signature=[tf.TensorSpec((None, None, 1))])
+    assert shape(graph, 1, 3) == (1, 1, 1)  # the steps after the first are lost
+    assert shape(graph, 2, 3) == (2, 2, 1)
+    assert shape(graph, 3, 3) == (3, 3, 1)  # right, by chance
+    with pytest.raises(tf.errors.InvalidArgumentError, match="out of bounds"):
+        graph(np.ones((4, 3, 1), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("output", "second"),
+    [
+        (layers.Dense(1), (1, 3, 1)),
+        (layers.TimeDistributed(layers.Dense(1)), (1, 3 if KERAS < FIRST_WITH_BUG else 1, 1)),
+    ],
+)
+def test_sequences_of_a_second_length(output, second):
+    """TensorFlow takes a length for fixed until it meets another; then it is unknown."""
+    model = keras.Sequential([keras.Input((None, 1)), output])
+    assert model.predict(np.ones((1, 2, 1)), verbose=0).shape == (1, 2, 1)
+    assert model.predict(np.ones((1, 3, 1)), verbose=0).shape == second
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])

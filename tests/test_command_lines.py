@@ -30,6 +30,7 @@ SMALL = {
     "extensions.compare_sizes": MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
     "extensions.find_smaller_model": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.compare_depths": MANY_RATES,
+    "extensions.compare_outputs": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.variable_length": MANY_RUNS,
     "extensions.sine_to_cosine": MANY_RUNS,
     "benchmarks.update_cost": (
@@ -65,11 +66,15 @@ TABLES = {
         4,
     ),
     "extensions.compare_depths": ("setting run update bilstm_x1 bilstm_x2 bilstm_x3", 12),
+    "extensions.compare_outputs": (f"sequences model setting learning_rate run {MEASURES}", 12),
     "extensions.variable_length": (
-        "model run accuracy accuracy_1 accuracy_2 accuracy_3 accuracy_4",
+        "model setting learning_rate run loss accuracy accuracy_1 accuracy_2 accuracy_3 accuracy_4",
         4,
     ),
-    "extensions.sine_to_cosine": ("model run error_1 error_2 error_3 error_4", 4),
+    "extensions.sine_to_cosine": (
+        "model setting learning_rate run loss error_1 error_2 error_3 error_4",
+        4,
+    ),
 }
 WITH_SCORES = [
     "compare_directions",

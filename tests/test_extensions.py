@@ -1,13 +1,12 @@
-"""The extensions: the cell in NumPy, padding, sizes, waves, and the answers in words."""
+"""The extensions: the cell in NumPy, sizes, and the answers in words."""
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
 
 from bilstm import get_bi_lstm_model
-from data import get_labels, get_sequences
+from data import get_sequences
 from extensions.compare_cells import CELLS, get_cell_model
 from extensions.compare_depths import get_stacked_model
 from extensions.compare_sizes import answer as answer_sizes
@@ -15,12 +14,6 @@ from extensions.compare_sizes import get_pairs, matching_units
 from extensions.find_smaller_model import answer as answer_smaller
 from extensions.find_smaller_model import score, unbeaten
 from extensions.inside_lstm import run_lstm
-from extensions.sine_to_cosine import errors_by_step, get_regression_model, get_waves
-from extensions.variable_length import (
-    get_any_length_model,
-    get_padded_sequences,
-    score_by_length,
-)
 from lstm_forward import get_lstm_model
 
 
@@ -175,116 +168,3 @@ def test_answer_about_smaller_models():
     assert "96.4% to 100%" in text  # 0.025 ** (1 / 100) is 0.9638
     text = answer_smaller(table.assign(accuracy_on_100=0.5), seconds)
     assert "0 of 4 trained models" in text and "smallest" not in text
-
-
-def test_padded_sequences():
-    X, y, weights = get_padded_sequences(300, 5, 20, 0)
-    assert X.shape == (300, 20, 2) and y.shape == (300, 20, 1) and weights.shape == (300, 20)
-    assert X.dtype == weights.dtype == np.float32 and set(np.unique(y)) == {0, 1}
-    lengths = weights.sum(axis=1).astype(int)
-    assert set(lengths) == set(range(5, 21))
-    for sequence, labels, weight, length in zip(X, y, weights, lengths, strict=True):
-        assert weight.tolist() == [1] * length + [0] * (20 - length)
-        np.testing.assert_array_equal(sequence[:, 1], weight)
-        np.testing.assert_array_equal(labels[:length], get_labels(sequence[None, :length, :1])[0])
-    real = X[weights == 1, 0]
-    assert 0 <= real.min() < 0.01 and 0.99 < real.max() < 1
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["forward", "bidirectional"])
-def any_length_model(request):
-    keras.utils.set_random_seed(0)
-    return get_any_length_model(4, request.param)
-
-
-def test_padded_and_unpadded_predictions_are_equal(any_length_model):
-    X, _, weights = get_padded_sequences(6, 2, 5, 1)
-    padded = any_length_model.predict(X, verbose=0)
-    for sequence, prediction, weight in zip(X, padded, weights, strict=True):
-        length = int(weight.sum())
-        alone = any_length_model.predict(sequence[None, :length], verbose=0)
-        assert alone.shape == (1, length, 1)
-        np.testing.assert_allclose(alone[0], prediction[:length], atol=1e-6)
-
-
-def change_padding(X, y, weights):
-    X, y, padding = X.copy(), y.copy(), weights == 0
-    X[padding, 0] = np.random.default_rng(2).normal(size=padding.sum())
-    y[padding] = 1 - y[padding]
-    return X, y
-
-
-def without_output_mask(model):
-    """Return the same model with no mask on its output, as Keras 3.16 and later leave it."""
-    unmasked = keras.Model(model.inputs, model.outputs[0] + 0.0)
-    unmasked.compile_from_config(model.get_compile_config())
-    return unmasked
-
-
-@pytest.mark.parametrize("change_model", [lambda model: model, without_output_mask])
-def test_padding_never_counts(any_length_model, change_model):
-    model = change_model(any_length_model)
-    X, y, weights = get_padded_sequences(8, 2, 6, 3)
-    changed_X, changed_y = change_padding(X, y, weights)
-    scores = model.evaluate(X, y, sample_weight=weights, verbose=0)
-    changed = model.evaluate(changed_X, changed_y, sample_weight=weights, verbose=0)
-    assert changed == pytest.approx(scores, abs=1e-6)
-
-    # Both are means over the real steps alone.
-    p = model.predict(X, verbose=0)[weights == 1].astype(float)
-    labels = y[weights == 1]
-    assert scores[0] == pytest.approx(-np.log(np.where(labels == 1, p, 1 - p)).mean(), abs=1e-5)
-    assert scores[1] == pytest.approx(((p > 0.5) == labels).mean(), abs=1e-6)
-
-
-@pytest.mark.parametrize("bidirectional", [False, True])
-def test_padding_never_counts_in_training(bidirectional):
-    X, y, weights = get_padded_sequences(8, 2, 6, 3)
-    trained = []
-    for inputs, labels in ((X, y), change_padding(X, y, weights)):
-        keras.utils.set_random_seed(0)
-        model = get_any_length_model(4, bidirectional)
-        model.fit(inputs, labels, batch_size=4, sample_weight=weights, shuffle=False, verbose=0)
-        trained.append(model.get_weights())
-    for weight, weight_of_changed in zip(*trained, strict=True):
-        np.testing.assert_allclose(weight, weight_of_changed, atol=1e-6)
-
-
-def test_score_by_length():
-    y = np.zeros((3, 4, 1))
-    weights = np.array([[1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0]])
-    predictions = np.zeros((3, 4, 1))
-    predictions[0, 0] = predictions[1, 3] = 1
-    predictions[2, 2:] = 1  # padding
-    assert score_by_length(y, weights, predictions) == {
-        "accuracy": 6 / 8,
-        "accuracy_2": 3 / 4,
-        "accuracy_4": 3 / 4,
-    }
-
-
-def test_waves():
-    X, y = get_waves(500, 21, 0)
-    assert X.shape == y.shape == (500, 21, 1) and X.dtype == y.dtype == np.float32
-    np.testing.assert_allclose(X**2 + y**2, 1, atol=1e-6)
-    np.testing.assert_allclose(X[:, 20], X[:, 0], atol=1e-6)  # a period
-    np.testing.assert_allclose(y[:, :15], X[:, 5:20], atol=1e-6)  # a quarter ahead
-    assert np.abs(X[:, 0].mean()) < 0.1 and np.abs(y[:, 0].mean()) < 0.1  # any phase
-
-
-def test_regression_can_leave_0_to_1():
-    model = get_regression_model(3, 2, bidirectional=True)
-    assert model.loss == "mean_squared_error"
-    model.layers[-1].set_weights([np.zeros((4, 1)), np.array([-5.0])])
-    predictions = model.predict(get_waves(2, 3, 0)[0], verbose=0)
-    np.testing.assert_array_equal(predictions, np.full((2, 3, 1), -5.0))
-
-
-def test_errors_by_step():
-    y = np.zeros((2, 3, 1))
-    predictions = np.array([[[1.0], [-2.0], [0.0]], [[3.0], [2.0], [0.5]]])
-    assert errors_by_step(y, predictions) == {
-        "error_1": 2.0,
-        "error_2": 2.0,
-        "error_3": 0.25,
-    }
