@@ -161,7 +161,7 @@ def draw_settings(scores, x, y, known=None, known_x=None):
     )
     for axes, (setting, rows) in zip(all_axes[0], settings, strict=True):
         draw_means(axes, rows, x, y, by="model")
-        draw_known(axes, known, known_x)
+        draw_known(axes, known, x=known_x)
         axes.set_title(describe_setting(setting), fontsize="medium")
     handles, labels = axes.get_legend_handles_labels()  # of all panels
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

@@ -143,7 +143,7 @@ def draw(wave, scores, known):
         name: list(known[name].values())[1:]
         for name in ("step number alone", "best possible forward")
     }
-    draw_known(errors, lines, wave.index)
+    draw_known(errors, lines, x=wave.index)
     errors.set_yscale("log")
     title = f"{describe_setting('best')}\n{describe_runs(scores.run.max())}"
     errors.set_title(title, fontsize="medium")
