@@ -55,6 +55,8 @@ def train_runs(
     batch_size=1,
     learning_rates=None,
     seed=0,
+    get_test_data=None,
+    record=None,
 ):
     """Train each model many times, on all cores: each run with new weights and data of its own.
 
@@ -69,46 +71,60 @@ def train_runs(
         get_data: function, called as `get_data(n_sequences, rng=seed)` with a seed for NumPy, that
             returns X, y and perhaps sample weights, as `train_model` takes them.
         score: function that is given what `get_data` returned for the test but X, and then the
-            predictions, and returns a dict of named measures.
+            predictions, and returns a dict of named measures. When it is called, the model (of
+            several equal ones, that which made the predictions) has the weights of its run.
         n_sequences: training sequences of each run.
         n_runs: independent trainings of each model at each learning rate.
         n_test: test sequences of each run.
         batch_size: sequences per update.
         learning_rates: None for that of each model's optimizer, or a dict of settings, each
-            trained: a name to the rate of all models, float, or to a dict of model to float.
+            trained: a name to the rate of all models, float, or to a dict of model to float. For
+            a rate that changes, in place of a float an array of that of every update.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+        get_test_data: None for `get_data`, or a function called as that is, for the test alone; it
+            may return whatever `score` needs beside X.
+        record: None for the loss, or what else to return of each update: a function of y and of
+            the predictions that the update is made by, both tensors, whose mean is taken.
 
     Returns:
         Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
         for each model, the loss of the update; and `scores`, with the columns `model`, `run` and
         those that `score` names. With `learning_rates` both begin with a column `setting`, and
-        `scores` has a column `learning_rate`, too.
+        `scores` has a column `learning_rate`, too: the rate of the first update.
 
     Raises:
         TypeError or ValueError: as `train_model`.
     """
     _check_count("n_runs", n_runs)
+    _check_count("batch_size", batch_size)
     settings = {None: None} if learning_rates is None else learning_rates
     trainings = list(product(settings, range(1, n_runs + 1)))
+    n_updates = math.ceil(n_sequences / batch_size)
     results, stopped = {}, threading.Event()
 
     def get_run(run):
         """Return the training arrays of a run, its test inputs, and what is expected of them."""
         train = get_data(n_sequences, rng=np.random.SeedSequence(seed, spawn_key=(run,)))
-        inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
+        rng = np.random.SeedSequence(seed, spawn_key=(run, 0))
+        inputs, *expected = (get_test_data or get_data)(n_test, rng=rng)
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
 
     def get_rate(setting, name):
         rate = settings[setting]
         return rate[name] if isinstance(rate, dict) else rate
 
+    def get_rates(setting, name):
+        """Return the learning rate of each update, a tensor: a float would be compiled in."""
+        rate = get_rate(setting, name)
+        return None if rate is None else tf.constant(rate, tf.float32, n_updates)
+
     def train_some(name, train, predict, weights, trainings):
         for setting, run in trainings:
             if stopped.is_set():
                 return
             arrays, inputs, expected = get_run(run)
-            rate = _as_rate(get_rate(setting, name))
-            losses = train(rate, weights[run - 1], *arrays).numpy()
+            rates = get_rates(setting, name)
+            losses = train(rates, weights[run - 1], *arrays).numpy()
             results[name, setting, run] = losses, score(*expected, predict(inputs).numpy())
 
     arrays, inputs, _ = get_run(1)
@@ -122,9 +138,9 @@ def train_runs(
             keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
-                train = _build_training(model, arrays, batch_size)
-                rate = _as_rate(get_rate(trainings[0][0], name))
-                train = train.get_concrete_function(rate, weights[0], *arrays)
+                train = _build_training(model, arrays, batch_size, record)
+                rates = get_rates(trainings[0][0], name)
+                train = train.get_concrete_function(rates, weights[0], *arrays)
                 predict = tf.function(model, autograph=False).get_concrete_function(inputs)
                 share = trainings[number :: len(copies)]
                 tasks.append(cores.submit(train_some, name, train, predict, weights, share))
@@ -136,7 +152,6 @@ def train_runs(
     index = pd.DataFrame(trainings, columns=["setting", "run"])
     if learning_rates is None:
         index = index.drop(columns="setting")
-    n_updates = math.ceil(n_sequences / batch_size)
     losses = index.loc[index.index.repeat(n_updates)].reset_index(drop=True)
     losses["update"] = np.tile(np.arange(1, n_updates + 1), len(trainings))
     scores = []
@@ -146,7 +161,7 @@ def train_runs(
         losses[name] = np.concatenate(losses_of_model)
         scores.append(index.join(pd.DataFrame(scores_of_model)))
         if learning_rates is not None:
-            rates = [get_rate(setting, name) for setting in index.setting]
+            rates = [np.ravel(get_rate(setting, name))[0] for setting in index.setting]
             scores[-1].insert(1, "learning_rate", rates)
         scores[-1].insert(0, "model", name)
     return losses, pd.concat(scores, ignore_index=True)
@@ -239,8 +254,11 @@ def _compile(function):
     return tf.function(function, autograph=False, jit_compile=_can_compile())
 
 
-def _build_updates(model, arrays, batch_size):
-    """Return a function that makes all updates of one pass over arrays of these shapes."""
+def _build_updates(model, arrays, batch_size, record=None):
+    """Return a function that makes all updates of one pass over arrays of these shapes.
+
+    It returns the loss of every update, or what `record` makes of it: see `train_runs`.
+    """
     _check_count("batch_size", batch_size)
     if not model.compiled:
         raise ValueError(f"model must be compiled: {model.name!r} is not")
@@ -252,7 +270,9 @@ def _build_updates(model, arrays, batch_size):
     n_batches = n_sequences // batch_size
     n_batched = n_batches * batch_size
 
-    def update(batch):
+    def update(batch, rate=None):
+        if rate is not None:
+            model.optimizer.learning_rate.assign(rate)
         X, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
         with tf.GradientTape() as tape:
             predictions = model(X, training=True)
@@ -260,9 +280,11 @@ def _build_updates(model, arrays, batch_size):
             scaled_loss = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
+        if record is not None:
+            loss = tf.reduce_mean(record(y, predictions))
         return tf.cast(loss, tf.float32)
 
-    def update_all(*arrays):
+    def update_all(*arrays, rates=None):
         losses = []
         if n_batches:
             batches = tuple(
@@ -270,29 +292,33 @@ def _build_updates(model, arrays, batch_size):
                 for array in arrays
             )
             losses.append(
-                tf.map_fn(update, batches, fn_output_signature=tf.float32, parallel_iterations=1)
+                tf.map_fn(
+                    lambda elements: update(*elements),
+                    (batches,) if rates is None else (batches, rates[:n_batches]),
+                    fn_output_signature=tf.float32,
+                    parallel_iterations=1,
+                )
             )
         if n_batched < n_sequences:
-            losses.append([update(tuple(array[n_batched:] for array in arrays))])
+            rest = tuple(array[n_batched:] for array in arrays)
+            losses.append([update(rest, None if rates is None else rates[-1])])
         return tf.concat(losses, axis=0)
 
     return update_all
 
 
-def _build_training(model, arrays, batch_size):
-    """Return a function that trains a model from given weights and returns its losses."""
-    update_all = _build_updates(model, arrays, batch_size)
+def _build_training(model, arrays, batch_size, record=None):
+    """Return a function that trains a model from given weights: see `_build_updates`."""
+    update_all = _build_updates(model, arrays, batch_size, record)
     variables = [variable for layer in model.layers for variable in layer.variables]
     optimizer = model.optimizer.from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
     fresh = [variable.numpy() for variable in optimizer.variables]
 
-    def train(rate, weights, *arrays):
+    def train(rates, weights, *arrays):
         _assign(variables, weights)
         _assign(model.optimizer.variables, fresh)
-        if rate is not None:
-            model.optimizer.learning_rate.assign(rate)
-        return update_all(*arrays)
+        return update_all(*arrays, rates=rates)
 
     return _compile(train)
 
@@ -309,11 +335,6 @@ def _draw_weights(model):
             fresh.build_from_config(layer.get_build_config())
             weights += [variable.numpy() for variable in fresh.variables]
     return weights
-
-
-def _as_rate(rate):
-    # A tensor: a float would be compiled in.
-    return None if rate is None else tf.constant(float(rate))
 
 
 def _assign(variables, values):
