@@ -269,7 +269,7 @@ def draw(tables, cells, models, known):
     held.set_xlabel("model")
     held.set_ylabel("accuracy")
     held.set_title("a cell held at its mean", fontsize="medium")
-    held.legend(fontsize="small")
+    held.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 0.08))
     for axes in (*panels[-1], following, held):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
