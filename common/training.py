@@ -49,13 +49,15 @@ def train_runs(
     models,
     get_data,
     score,
-    n_sequences,
+    n_sequences=None,
     n_runs=30,
     n_test=1000,
     batch_size=1,
     learning_rates=None,
     seed=0,
+    n_epochs=None,
     get_test_data=None,
+    record=None,
     compiled=None,
 ):
     """Train each model many times, on all cores: each run with new weights and data of its own.
@@ -69,17 +71,26 @@ def train_runs(
         models: dict of name to compiled Keras model, each with one input and one output; or to
             a list of equal models, which share its runs, so that several cores train them.
         get_data: function, called as `get_data(n_sequences, rng=seed)` with a seed for NumPy, that
-            returns X, y and perhaps sample weights, as `train_model` takes them.
+            returns X, y and perhaps sample weights, as `train_model` takes them. Without
+            `n_sequences` it is called once a run, as `get_data(rng=seed)`, and returns two such
+            tuples: of the training, and of the test.
         score: function that is given what `get_data` returned for the test but X, and then the
-            predictions, and returns a dict of named measures.
-        n_sequences: training sequences of each run.
+            predictions, and returns a dict of named measures. When it is called, the model (of
+            several equal ones, that which made the predictions) has the weights of its run.
+        n_sequences: training sequences of each run, or None: see `get_data`.
         n_runs: independent trainings of each model at each learning rate.
-        n_test: test sequences of each run.
+        n_test: test sequences of each run, if `n_sequences` is given.
         batch_size: sequences per update.
         learning_rates: None for that of each model's optimizer, or a dict of settings, each
-            trained: a name to the rate of all models, float, or to a dict of model to float.
+            trained: a name to the rate of all models, float, or to a dict of model to float. For
+            a rate that changes, in place of a float an array of that of every update.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
-        get_test_data: None for `get_data`, or a function called as that is, for the test alone.
+        n_epochs: None for one pass over the training sequences, in their order; or a number of
+            passes, each in a new random order and followed by a test.
+        get_test_data: None for `get_data`, or a function called as that is, for the test alone; it
+            may return whatever `score` needs beside X.
+        record: None for the loss, or what else to return of each update: a function of y and of
+            the predictions that the update is made by, both tensors, whose mean is taken.
         compiled: None, or a dict, empty at first, that keeps what was compiled for another call
             with the same models and sizes.
 
@@ -87,38 +98,70 @@ def train_runs(
         Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
         for each model, the loss of the update; and `scores`, with the columns `model`, `run` and
         those that `score` names. With `learning_rates` both begin with a column `setting`, and
-        `scores` has a column `learning_rate`, too.
+        `scores` has a column `learning_rate`, too: the rate of the first update. With `n_epochs`
+        it has a column `epoch`, and a row for each.
 
     Raises:
         TypeError or ValueError: as `train_model`.
     """
     _check_count("n_runs", n_runs)
+    _check_count("batch_size", batch_size)
+    n_passes = 1 if n_epochs is None else n_epochs
+    _check_count("n_epochs", n_passes)
     settings = {None: None} if learning_rates is None else learning_rates
     trainings = list(product(settings, range(1, n_runs + 1)))
-    results, stopped = {}, threading.Event()
     compiled = {} if compiled is None else compiled
+    results, stopped = {}, threading.Event()
 
     def get_run(run):
         """Return the training arrays of a run, its test inputs, and what is expected of them."""
-        train = get_data(n_sequences, rng=np.random.SeedSequence(seed, spawn_key=(run,)))
-        rng = np.random.SeedSequence(seed, spawn_key=(run, 0))
-        inputs, *expected = (get_test_data or get_data)(n_test, rng=rng)
+        rng = np.random.SeedSequence(seed, spawn_key=(run,))
+        if n_sequences is None:
+            train, test = get_data(rng=rng)
+        else:
+            train = get_data(n_sequences, rng=rng)
+            rng = np.random.SeedSequence(seed, spawn_key=(run, 0))
+            test = (get_test_data or get_data)(n_test, rng=rng)
+        inputs, *expected = test
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
+
+    def get_passes(run, arrays):
+        """Yield the training arrays of a run for each pass over them."""
+        if n_epochs is None:
+            yield arrays
+            return
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run, 1)))
+        for _ in range(n_epochs):
+            order = rng.permutation(len(arrays[0]))
+            yield [tf.gather(array, order) for array in arrays]
 
     def get_rate(setting, name):
         rate = settings[setting]
         return rate[name] if isinstance(rate, dict) else rate
 
-    def train_some(name, train, predict, weights, trainings):
+    def get_rates(setting, name):
+        """Return the rate of each update of each pass, tensors: a float would be compiled in."""
+        rate = get_rate(setting, name)
+        if rate is None:
+            return [None] * n_passes
+        return tf.split(tf.constant(rate, tf.float32, n_passes * n_updates), n_passes)
+
+    def train_some(name, begin, train, predict, weights, trainings):
         for setting, run in trainings:
-            if stopped.is_set():
-                return
             arrays, inputs, expected = get_run(run)
-            rate = _as_rate(get_rate(setting, name))
-            losses = train(rate, weights[run - 1], *arrays).numpy()
-            results[name, setting, run] = losses, score(*expected, predict(inputs).numpy())
+            begin(weights[run - 1])
+            passes = []
+            for rates, shuffled in zip(
+                get_rates(setting, name), get_passes(run, arrays), strict=True
+            ):
+                if stopped.is_set():
+                    return
+                losses = train(rates, *shuffled).numpy()
+                passes.append((losses, score(*expected, predict(inputs).numpy())))
+            results[name, setting, run] = passes
 
     arrays, inputs, _ = get_run(1)
+    n_updates = math.ceil(len(arrays[0]) / batch_size)  # of each pass
     cores = futures.ThreadPoolExecutor(os.cpu_count())
     try:
         # To draw weights and to trace a model are Python's work, and done one after the other;
@@ -130,11 +173,13 @@ def train_runs(
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
                 if (name, number) not in compiled:
-                    train = _build_training(model, arrays, batch_size)
-                    rate = _as_rate(get_rate(trainings[0][0], name))
-                    train = train.get_concrete_function(rate, weights[0], *arrays)
-                    predict = tf.function(model, autograph=False).get_concrete_function(inputs)
-                    compiled[name, number] = train, predict
+                    begin, train = _build_training(model, arrays, batch_size, record)
+                    rates = get_rates(trainings[0][0], name)[0]
+                    compiled[name, number] = (
+                        begin.get_concrete_function(weights[0]),
+                        train.get_concrete_function(rates, *arrays),
+                        tf.function(model, autograph=False).get_concrete_function(inputs),
+                    )
                 share = trainings[number :: len(copies)]
                 some = name, *compiled[name, number], weights, share
                 tasks.append(cores.submit(train_some, *some))
@@ -146,17 +191,17 @@ def train_runs(
     index = pd.DataFrame(trainings, columns=["setting", "run"])
     if learning_rates is None:
         index = index.drop(columns="setting")
-    n_updates = math.ceil(n_sequences / batch_size)
-    losses = index.loc[index.index.repeat(n_updates)].reset_index(drop=True)
-    losses["update"] = np.tile(np.arange(1, n_updates + 1), len(trainings))
+    losses = _repeat(index, "update", n_passes * n_updates)
+    if n_epochs is not None:
+        index = _repeat(index, "epoch", n_epochs)
     scores = []
     for name in models:
-        of_model = [results[name, *training] for training in trainings]
-        losses_of_model, scores_of_model = zip(*of_model, strict=True)
+        passes = [one for training in trainings for one in results[name, *training]]
+        losses_of_model, scores_of_model = zip(*passes, strict=True)
         losses[name] = np.concatenate(losses_of_model)
         scores.append(index.join(pd.DataFrame(scores_of_model)))
         if learning_rates is not None:
-            rates = [get_rate(setting, name) for setting in index.setting]
+            rates = [np.ravel(get_rate(setting, name))[0] for setting in index.setting]
             scores[-1].insert(1, "learning_rate", rates)
         scores[-1].insert(0, "model", name)
     return losses, pd.concat(scores, ignore_index=True)
@@ -259,8 +304,11 @@ def _compile(function):
     return tf.function(function, autograph=False, jit_compile=_can_compile())
 
 
-def _build_updates(model, arrays, batch_size):
-    """Return a function that makes all updates of one pass over arrays of these shapes."""
+def _build_updates(model, arrays, batch_size, record=None):
+    """Return a function that makes all updates of one pass over arrays of these shapes.
+
+    It returns the loss of every update, or what `record` makes of it: see `train_runs`.
+    """
     _check_count("batch_size", batch_size)
     if not model.compiled:
         raise ValueError(f"model must be compiled: {model.name!r} is not")
@@ -272,7 +320,9 @@ def _build_updates(model, arrays, batch_size):
     n_batches = n_sequences // batch_size
     n_batched = n_batches * batch_size
 
-    def update(batch):
+    def update(batch, rate=None):
+        if rate is not None:
+            model.optimizer.learning_rate.assign(rate)
         X, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
         with tf.GradientTape() as tape:
             predictions = model(X, training=True)
@@ -280,9 +330,11 @@ def _build_updates(model, arrays, batch_size):
             scaled_loss = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled_loss, model.trainable_variables)
         model.optimizer.apply(gradients, model.trainable_variables)
+        if record is not None:
+            loss = tf.reduce_mean(record(y, predictions))
         return tf.cast(loss, tf.float32)
 
-    def update_all(*arrays):
+    def update_all(*arrays, rates=None):
         losses = []
         if n_batches:
             batches = tuple(
@@ -290,31 +342,48 @@ def _build_updates(model, arrays, batch_size):
                 for array in arrays
             )
             losses.append(
-                tf.map_fn(update, batches, fn_output_signature=tf.float32, parallel_iterations=1)
+                tf.map_fn(
+                    lambda elements: update(*elements),
+                    (batches,) if rates is None else (batches, rates[:n_batches]),
+                    fn_output_signature=tf.float32,
+                    parallel_iterations=1,
+                )
             )
         if n_batched < n_sequences:
-            losses.append([update(tuple(array[n_batched:] for array in arrays))])
+            rest = tuple(array[n_batched:] for array in arrays)
+            losses.append([update(rest, None if rates is None else rates[-1])])
         return tf.concat(losses, axis=0)
 
     return update_all
 
 
-def _build_training(model, arrays, batch_size):
-    """Return a function that trains a model from given weights and returns its losses."""
-    update_all = _build_updates(model, arrays, batch_size)
+def _build_training(model, arrays, batch_size, record=None):
+    """Return two functions: one begins a training with new weights, one makes a pass over arrays.
+
+    The second takes the learning rate of each update, or None for that of the model's optimizer,
+    and the arrays. What it returns, see `_build_updates`.
+    """
+    update_all = _build_updates(model, arrays, batch_size, record)
     variables = [variable for layer in model.layers for variable in layer.variables]
     optimizer = model.optimizer.from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
     fresh = [variable.numpy() for variable in optimizer.variables]
 
-    def train(rate, weights, *arrays):
+    def begin(weights):
         _assign(variables, weights)
         _assign(model.optimizer.variables, fresh)
-        if rate is not None:
-            model.optimizer.learning_rate.assign(rate)
-        return update_all(*arrays)
 
-    return _compile(train)
+    def train(rates, *arrays):
+        return update_all(*arrays, rates=rates)
+
+    return tf.function(begin, autograph=False), _compile(train)
+
+
+def _repeat(index, name, number):
+    """Return a DataFrame with each row repeated, and a new column that numbers them from 1."""
+    repeated = index.loc[index.index.repeat(number)].reset_index(drop=True)
+    repeated[name] = np.tile(np.arange(1, number + 1), len(index))
+    return repeated
 
 
 def _draw_weights(model):
@@ -329,11 +398,6 @@ def _draw_weights(model):
             fresh.build_from_config(layer.get_build_config())
             weights += [variable.numpy() for variable in fresh.variables]
     return weights
-
-
-def _as_rate(rate):
-    # A tensor: a float would be compiled in.
-    return None if rate is None else tf.constant(float(rate))
 
 
 def _assign(variables, values):
