@@ -49,12 +49,13 @@ def train_runs(
     models,
     get_data,
     score,
-    n_sequences,
+    n_sequences=None,
     n_runs=30,
     n_test=1000,
     batch_size=1,
     learning_rates=None,
     seed=0,
+    n_epochs=None,
 ):
     """Train each model many times, on all cores: each run with new weights and data of its own.
 
@@ -67,49 +68,74 @@ def train_runs(
         models: dict of name to compiled Keras model, each with one input and one output; or to
             a list of equal models, which share its runs, so that several cores train them.
         get_data: function, called as `get_data(n_sequences, rng=seed)` with a seed for NumPy, that
-            returns X, y and perhaps sample weights, as `train_model` takes them.
+            returns X, y and perhaps sample weights, as `train_model` takes them. Without
+            `n_sequences` it is called once a run, as `get_data(rng=seed)`, and returns two such
+            tuples: of the training, and of the test.
         score: function that is given what `get_data` returned for the test but X, and then the
             predictions, and returns a dict of named measures.
-        n_sequences: training sequences of each run.
+        n_sequences: training sequences of each run, or None: see `get_data`.
         n_runs: independent trainings of each model at each learning rate.
-        n_test: test sequences of each run.
+        n_test: test sequences of each run, if `n_sequences` is given.
         batch_size: sequences per update.
         learning_rates: None for that of each model's optimizer, or a dict of settings, each
             trained: a name to the rate of all models, float, or to a dict of model to float.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+        n_epochs: None for one pass over the training sequences, in their order; or a number of
+            passes, each in a new random order and followed by a test.
 
     Returns:
         Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
         for each model, the loss of the update; and `scores`, with the columns `model`, `run` and
         those that `score` names. With `learning_rates` both begin with a column `setting`, and
-        `scores` has a column `learning_rate`, too.
+        `scores` has a column `learning_rate`, too. With `n_epochs` it has a column `epoch`, and
+        a row for each.
 
     Raises:
         TypeError or ValueError: as `train_model`.
     """
     _check_count("n_runs", n_runs)
+    if n_epochs is not None:
+        _check_count("n_epochs", n_epochs)
     settings = {None: None} if learning_rates is None else learning_rates
     trainings = list(product(settings, range(1, n_runs + 1)))
     results, stopped = {}, threading.Event()
 
     def get_run(run):
         """Return the training arrays of a run, its test inputs, and what is expected of them."""
-        train = get_data(n_sequences, rng=np.random.SeedSequence(seed, spawn_key=(run,)))
-        inputs, *expected = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
+        rng = np.random.SeedSequence(seed, spawn_key=(run,))
+        if n_sequences is None:
+            train, test = get_data(rng=rng)
+        else:
+            train = get_data(n_sequences, rng=rng)
+            test = get_data(n_test, rng=np.random.SeedSequence(seed, spawn_key=(run, 0)))
+        inputs, *expected = test
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
+
+    def get_epochs(run, arrays):
+        """Yield the training arrays of a run for each pass over them."""
+        if n_epochs is None:
+            yield arrays
+            return
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run, 1)))
+        for _ in range(n_epochs):
+            order = rng.permutation(len(arrays[0]))
+            yield [tf.gather(array, order) for array in arrays]
 
     def get_rate(setting, name):
         rate = settings[setting]
         return rate[name] if isinstance(rate, dict) else rate
 
-    def train_some(name, train, predict, weights, trainings):
+    def train_some(name, begin, train, predict, weights, trainings):
         for setting, run in trainings:
-            if stopped.is_set():
-                return
             arrays, inputs, expected = get_run(run)
-            rate = _as_rate(get_rate(setting, name))
-            losses = train(rate, weights[run - 1], *arrays).numpy()
-            results[name, setting, run] = losses, score(*expected, predict(inputs).numpy())
+            begin(_as_rate(get_rate(setting, name)), weights[run - 1])
+            epochs = []
+            for arrays_of_epoch in get_epochs(run, arrays):
+                if stopped.is_set():
+                    return
+                losses = train(*arrays_of_epoch).numpy()
+                epochs.append((losses, score(*expected, predict(inputs).numpy())))
+            results[name, setting, run] = epochs
 
     arrays, inputs, _ = get_run(1)
     cores = futures.ThreadPoolExecutor(os.cpu_count())
@@ -122,12 +148,12 @@ def train_runs(
             keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
-                train = _build_training(model, arrays, batch_size)
-                rate = _as_rate(get_rate(trainings[0][0], name))
-                train = train.get_concrete_function(rate, weights[0], *arrays)
+                begin, train = _build_training(model, arrays, batch_size)
+                train = train.get_concrete_function(*arrays)
                 predict = tf.function(model, autograph=False).get_concrete_function(inputs)
                 share = trainings[number :: len(copies)]
-                tasks.append(cores.submit(train_some, name, train, predict, weights, share))
+                task = cores.submit(train_some, name, begin, train, predict, weights, share)
+                tasks.append(task)
         _show_progress(results, len(models) * len(trainings), tasks)
     finally:
         stopped.set()
@@ -136,13 +162,14 @@ def train_runs(
     index = pd.DataFrame(trainings, columns=["setting", "run"])
     if learning_rates is None:
         index = index.drop(columns="setting")
-    n_updates = math.ceil(n_sequences / batch_size)
-    losses = index.loc[index.index.repeat(n_updates)].reset_index(drop=True)
-    losses["update"] = np.tile(np.arange(1, n_updates + 1), len(trainings))
+    n_updates = (n_epochs or 1) * math.ceil(len(arrays[0]) / batch_size)
+    losses = _repeat(index, "update", n_updates)
+    if n_epochs is not None:
+        index = _repeat(index, "epoch", n_epochs)
     scores = []
     for name in models:
-        of_model = [results[name, *training] for training in trainings]
-        losses_of_model, scores_of_model = zip(*of_model, strict=True)
+        epochs = [epoch for training in trainings for epoch in results[name, *training]]
+        losses_of_model, scores_of_model = zip(*epochs, strict=True)
         losses[name] = np.concatenate(losses_of_model)
         scores.append(index.join(pd.DataFrame(scores_of_model)))
         if learning_rates is not None:
@@ -280,21 +307,27 @@ def _build_updates(model, arrays, batch_size):
 
 
 def _build_training(model, arrays, batch_size):
-    """Return a function that trains a model from given weights and returns its losses."""
+    """Return two functions: one begins a training with a rate and weights, one goes on with it."""
     update_all = _build_updates(model, arrays, batch_size)
     variables = [variable for layer in model.layers for variable in layer.variables]
     optimizer = model.optimizer.from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
     fresh = [variable.numpy() for variable in optimizer.variables]
 
-    def train(rate, weights, *arrays):
+    def begin(rate, weights):
         _assign(variables, weights)
         _assign(model.optimizer.variables, fresh)
         if rate is not None:
             model.optimizer.learning_rate.assign(rate)
-        return update_all(*arrays)
 
-    return _compile(train)
+    return tf.function(begin, autograph=False), _compile(update_all)
+
+
+def _repeat(index, name, number):
+    """Return a DataFrame with each row repeated, and a new column that numbers them from 1."""
+    repeated = index.loc[index.index.repeat(number)].reset_index(drop=True)
+    repeated[name] = np.tile(np.arange(1, number + 1), len(index))
+    return repeated
 
 
 def _draw_weights(model):
