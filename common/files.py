@@ -1,7 +1,9 @@
 """The files that a script writes."""
 
+import json
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -27,14 +29,14 @@ def check_directory(directory, name):
         raise OSError(None, "is a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=directory).close()
-    for ending in (".png", ".csv", "_scores.csv"):
+    for ending in (".png", ".csv", "_scores.csv", ".keras"):
         file = directory / f"{name}{ending}"
         if file.is_dir():
             raise OSError(None, f"{file.name} in it is a directory")
     return directory
 
 
-def save(directory, name, figure, table, scores=None, show=False):
+def save(directory, name, figure, table, scores=None, show=False, model=None):
     """Write a script's files, say where, and show the figure if asked to.
 
     None is written if one of them cannot be. Then they are put in their places one after the
@@ -47,6 +49,7 @@ def save(directory, name, figure, table, scores=None, show=False):
         table: DataFrame, for `<name>.csv`.
         scores: None, or a DataFrame for `<name>_scores.csv`.
         show: also show the figure.
+        model: None, or a Keras model for `<name>.keras`.
     """
     # A directory of its own: another script may be writing to the same place.
     with tempfile.TemporaryDirectory(prefix=".", dir=directory) as temporary:
@@ -55,6 +58,8 @@ def save(directory, name, figure, table, scores=None, show=False):
         table.to_csv(temporary / f"{name}.csv", index=False)
         if scores is not None:
             scores.to_csv(temporary / f"{name}_scores.csv", index=False)
+        if model is not None:
+            _save_model(model, temporary / f"{name}.keras")
         files = sorted(temporary.iterdir())
         for file in files:
             os.replace(file, directory / file.name)
@@ -62,3 +67,15 @@ def save(directory, name, figure, table, scores=None, show=False):
     if show:
         plt.show()
     plt.close(figure)
+
+
+def _save_model(model, file):
+    """Save a Keras model, but not the time: the same model makes the same file."""
+    model.save(file)
+    with zipfile.ZipFile(file) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(contents["metadata.json"]) | {"date_saved": ""}
+    contents["metadata.json"] = json.dumps(metadata)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
