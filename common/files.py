@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 import zipfile
 from pathlib import Path
@@ -70,12 +71,18 @@ def save(directory, name, figure, table, scores=None, show=False, model=None):
 
 
 def _save_model(model, file):
-    """Save a Keras model, but not the time: the same model makes the same file."""
+    """Save a Keras model, but neither the time nor places in memory: each time the same file."""
     model.save(file)
     with zipfile.ZipFile(file) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(contents["metadata.json"]) | {"date_saved": ""}
     contents["metadata.json"] = json.dumps(metadata)
+    numbers = {}  # of the objects that are shared, which Keras tells apart by their addresses
+    contents["config.json"] = re.sub(
+        rb'(?<="shared_object_id": )\d+',
+        lambda address: b"%d" % numbers.setdefault(address[0], len(numbers)),
+        contents["config.json"],
+    )
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in contents.items():
             archive.writestr(zipfile.ZipInfo(name), content)

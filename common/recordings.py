@@ -9,6 +9,7 @@ import pandas as pd
 LARGEST = 1e30  # of a number in a file
 PADDING = -LARGEST  # so that no time step of a recording looks like padding
 TEST_SHARE = 0.25  # of each label's recordings, in a file that has no split of its own
+HELD_OUT_SHARE = 0.2  # of each class of training recordings
 
 
 def read_recordings(file, label, seed=0):
@@ -84,6 +85,38 @@ def draw_from_each(labels, share, rng):
         n_drawn = max(1, round(share * len(of_label))) if len(of_label) > 1 else 0
         drawn[of_label[:n_drawn]] = True
     return drawn
+
+
+def hold_out(X, y, rng):
+    """Split training recordings in two: to train on, and to choose by, which is not for the test.
+
+    Args:
+        X: recordings, array of shape `(n, ...)`.
+        y: their classes, shape `(n,)`.
+        rng: whatever `numpy.random.default_rng` takes.
+
+    Returns:
+        Two tuples X, y. The second has HELD_OUT_SHARE of each class, drawn at random; or, if there
+        is a single recording of each, both have all.
+    """
+    held_out = draw_from_each(y, HELD_OUT_SHARE, np.random.default_rng(rng))
+    if not held_out.any():
+        return (X, y), (X, y)
+    return (X[~held_out], y[~held_out]), (X[held_out], y[held_out])
+
+
+def score_classes(y, probabilities):
+    """Score probabilities of classes.
+
+    Args:
+        y: the true classes, whole numbers from 0, shape `(n,)`.
+        probabilities: shape `(n, n_classes)`.
+
+    Returns:
+        A dict of two floats: `loss`, the cross-entropy in nats, and `accuracy`.
+    """
+    p = np.clip(probabilities[np.arange(len(y)), y], 1e-7, 1)  # as Keras clips
+    return {"loss": -np.log(p).mean(), "accuracy": (probabilities.argmax(axis=1) == y).mean()}
 
 
 def discriminate_means(train, y_train, test):

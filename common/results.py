@@ -134,7 +134,7 @@ def tabulate_comparison(models, scores, known=None, **columns):
     """Return the table of `print_comparison`, for one setting: a DataFrame of str."""
     first, *others = models
     by = [column for column in ("model", "learning_rate") if column in scores]
-    table = summarize(scores, by).reset_index(by[1:]).assign(**columns)
+    table = summarize(scores, by).reset_index(by[1:]).assign(**columns).astype(object)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
     paired = [differences(scores, "loss", other, first) for other in others]
     table[f"test loss - {first}"] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]

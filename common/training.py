@@ -149,6 +149,8 @@ def train_runs(
             weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
             for number, model in enumerate(copies):
                 begin, train = _build_training(model, arrays, batch_size)
+                rate = _as_rate(get_rate(trainings[0][0], name))
+                begin = begin.get_concrete_function(rate, weights[0])
                 train = train.get_concrete_function(*arrays)
                 predict = tf.function(model, autograph=False).get_concrete_function(inputs)
                 share = trainings[number :: len(copies)]

@@ -32,7 +32,7 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
         data=str(Path(__file__).parent / "data" / "japanese_vowels.csv.gz"),
         label="speaker",
         units=40,
-        epochs=20,
+        epochs=15,
         batch_size=27,
         learning_rate=(0.001, 0.003, 0.01, 0.03),
         runs=30,
@@ -48,12 +48,12 @@ from scipy import stats
 
 from common.figures import draw_confusion, draw_known, draw_means
 from common.files import save
-from common.recordings import PADDING, discriminate_means, draw_from_each, get_classes
+from common.recordings import PADDING, discriminate_means, get_classes, hold_out, score_classes
 from common.results import describe_runs, differences, in_words, print_comparison, with_interval
 from common.training import train_runs
 from common.tuning import PUBLISHED_RATE, choose_rates
 
-N_TUNING_RUNS = 10
+N_TUNING_RUNS = 20
 
 
 def get_model(lstm, steps, n_classes, learning_rate=0.001):
@@ -108,18 +108,27 @@ def matching_units(n_units, n_features, n_classes):
     return int(n[np.argmin(np.abs(two - one[-1]))])
 
 
-def hold_out(X, y, rng):
-    """Split the training recordings: to train on, and a fifth of each class to choose a rate by."""
-    held_out = draw_from_each(y, 0.2, np.random.default_rng(rng))
-    if not held_out.any():  # of each class there is a single one
-        return (X, y), (X, y)
-    return (X[~held_out], y[~held_out]), (X[held_out], y[held_out])
+def fit(model, train, test, batch_size, n_epochs):
+    """Train and test one model, in plain Keras.
 
+    Args:
+        model: compiled Keras model.
+        train, test: tuples X, y of the recordings.
+        batch_size: recordings per update.
+        n_epochs: passes over the training recordings.
 
-def score(y, probabilities):
-    """Return the loss (cross-entropy, nats) and the accuracy of probabilities `(n, n_classes)`."""
-    p = np.clip(probabilities[np.arange(len(y)), y], 1e-7, 1)  # as Keras clips
-    return {"loss": -np.log(p).mean(), "accuracy": (probabilities.argmax(axis=1) == y).mean()}
+    Returns:
+        The confusion matrix of the test: row y, column the predicted class.
+    """
+    model.summary()
+    model.fit(*train, batch_size=batch_size, epochs=n_epochs, verbose=2)  # shuffles each epoch
+    X_test, y_test = test
+    loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
+    print(f"On the test recordings: loss {loss:.4f}, accuracy {accuracy:.4f}")
+    probabilities = model.predict(X_test, verbose=0)
+    confusion = np.zeros((probabilities.shape[1],) * 2, int)
+    np.add.at(confusion, (y_test, probabilities.argmax(axis=1)), 1)
+    return confusion
 
 
 def answer(scores, known, confusion):
@@ -199,7 +208,7 @@ def main(options):
         best, _ = choose_rates(
             models,
             lambda rng: hold_out(*train, rng),
-            score,
+            score_classes,
             options.learning_rate,
             n_runs=N_TUNING_RUNS,
             **settings,
@@ -210,29 +219,22 @@ def main(options):
     _, scores = train_runs(
         models,
         lambda rng: (train, test),
-        score,
+        score_classes,
         n_runs=options.runs,
         learning_rates={**rates, setting: best},
         **settings,
     )
 
-    # The model to be saved, in plain Keras.
     keras.utils.set_random_seed(options.seed)
     lstm = layers.Bidirectional(layers.LSTM(n_each))
     model = get_model(lstm, steps, n_classes, learning_rate=best["bidirectional"])
-    model.summary()
-    model.fit(*train, batch_size=options.batch_size, epochs=options.epochs, verbose=2)
-    loss, accuracy = model.evaluate(*test, verbose=0)
-    print(f"On the test recordings: loss {loss:.4f}, accuracy {accuracy:.4f}")
-    predicted = model.predict(test[0], verbose=0).argmax(axis=1)
-    confusion = np.zeros((n_classes, n_classes), int)
-    np.add.at(confusion, (test[1], predicted), 1)
+    confusion = fit(model, train, test, options.batch_size, options.epochs)
 
-    shares = np.tile(confusion.sum(axis=1) / len(predicted), (len(predicted), 1))
+    shares = np.tile(confusion.sum(axis=1) / len(test[1]), (len(test[1]), 1))
     by_means = discriminate_means(values[is_train], train[1], values[~is_train])
     known = {
-        "most frequent label": score(test[1], shares),
-        "discriminant of the means": score(test[1], by_means),
+        "most frequent label": score_classes(test[1], shares),
+        "discriminant of the means": score_classes(test[1], by_means),
     }
     last = scores[scores.epoch == options.epochs].drop(columns="epoch")
     print_comparison(models, last, known)
