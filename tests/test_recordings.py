@@ -523,6 +523,6 @@ def test_answer():
     assert "on 100 test recordings the bidirectional LSTM has an accuracy of 0.900" in text
     assert "0.085 (0.080 to 0.090) higher than the forward one" in text
     assert "0.050 (0.050 to 0.050) lower than the backward one" in text
-    assert "is at 0.850 (0.850 to 0.850): 0.050 (0.050 to 0.050) lower" in text
-    assert "most frequent label: 0.500, means: 0.750" in text
-    assert "0.900 is 0.824 to 0.951" in text  # Clopper and Pearson's interval of 90 of 100
+    assert "has 0.850 (0.850 to 0.850), which is 0.050 (0.050 to 0.050) lower" in text
+    assert "Without an LSTM: most frequent label 0.500, means 0.750." in text
+    assert "0.900 means 0.824 to 0.951" in text  # Clopper and Pearson's interval of 90 of 100
