@@ -155,8 +155,8 @@ def answer(scores, known, confusion):
         f"Answer: on {n_test} test recordings the bidirectional LSTM has an accuracy of"
         f" {with_interval(accuracy['bidirectional'], share=True)}, {forward} than the forward one"
         f" and {backward} than the backward one. The trap, its last output with"
-        f" return_sequences=True, has {with_interval(accuracy['last output'], share=True)}, which is"
-        f" {last}. Without an LSTM: {without}. All that is for these test recordings; the saved"
+        f" return_sequences=True, has {with_interval(accuracy['last output'], share=True)}, which"
+        f" is {last}. Without an LSTM: {without}. All that is for these test recordings; the saved"
         f" model's {n_right / n_test:.3f} means {low:.3f} to {high:.3f} for others like them (95%"
         " interval)."
     )
