@@ -18,6 +18,9 @@ HELP = {
     "batch_size": "sequences per update",
     "learning_rate": "step size of the optimizer, Adam",
     "runs": "independent trainings of each model",
+    "epochs": "passes over the training sequences",
+    "data": "CSV file, or .csv.gz, with a row for each time step",
+    "label": "column of the file that is the label",
 }
 LARGEST_COUNT = 2**31 - 1  # the largest size of an axis that all of TensorFlow takes
 LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
@@ -41,7 +44,7 @@ def start_script(script, description, **defaults):
     return options
 
 
-def parse_options(script, description, **defaults):
+def parse_options(script, description, read_data=None, **defaults):
     """Read a script's options; see that its files can be written before any work is done.
 
     From here on Ctrl-C and a closed pipe end the process at once.
@@ -49,13 +52,15 @@ def parse_options(script, description, **defaults):
     Args:
         script: the script's `__file__`; its stem names the files.
         description: the script's docstring, for `--help`.
+        read_data: None, or a function that is called with the options and returns what their
+            `data` becomes; it raises ValueError if something is wrong with that file.
         **defaults: the options that the script has beside those of all, with their defaults:
             keys of HELP. A tuple as the default makes an option that takes one or more values.
 
     Returns:
         A namespace: `name` (str), `output` (Path of an existing directory), `seed` (int),
-        `show` (bool), and for each of `defaults` an int (a float for `learning_rate`), or a
-        sequence of them.
+        `show` (bool), and for each of `defaults` an int (a float for `learning_rate`, a str for
+        `data` and `label`), or a sequence of them.
 
     Raises:
         SystemExit: with status 2, after one line that names the option and the value, if
@@ -73,12 +78,13 @@ def parse_options(script, description, **defaults):
     for option, default in defaults.items():
         several = isinstance(default, tuple)
         shown = " ".join(map(str, default)) if several else default
+        kind, metavar = KINDS.get(option, (count, "N"))
         parser.add_argument(
             "--" + option.replace("_", "-"),
-            type=learning_rate if option == "learning_rate" else count,
+            type=kind,
             default=default,
             nargs="+" if several else None,
-            metavar="X" if option == "learning_rate" else "N",
+            metavar=metavar,
             help=f"{HELP[option]} (default: {shown})",
         )
     add = parser.add_argument
@@ -90,6 +96,11 @@ def parse_options(script, description, **defaults):
         draw_to_files_alone()
     elif not can_show():
         parser.error("argument --show: there is no display to show the figure on")
+    if read_data:
+        try:
+            options.data = read_data(options)
+        except ValueError as error:
+            parser.error(f"argument --data: {error}")
     try:
         options.output = check_directory(options.output, name)
     except OSError as error:
@@ -153,6 +164,9 @@ def _whole_number(text, smallest, largest):
             f"{text!r} is not a whole number from {smallest} to {largest}"
         )
     return int(text)
+
+
+KINDS = {"learning_rate": (learning_rate, "X"), "data": (str, "FILE"), "label": (str, "NAME")}
 
 
 def end_at_once_on_signals(script):

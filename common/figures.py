@@ -197,3 +197,28 @@ def draw_sequence(table):
     labels.set_xlabel("time step")
     labels.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
     return figure
+
+
+def draw_confusion(axes, confusion, classes):
+    """Draw a confusion matrix.
+
+    Args:
+        axes: of matplotlib.
+        confusion: array of shape `(n_classes, n_classes)`: how many of the class of the row were
+            predicted to be of that of the column.
+        classes: sequence of str.
+    """
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if len(classes) <= 15:  # more numbers would not be legible
+        for (row, column), number in np.ndenumerate(confusion):
+            if number:
+                color = "white" if shares[row, column] > 0.5 else "black"
+                axes.text(column, row, number, color=color, ha="center", va="center")
+    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in classes]
+    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axes.set_yticks(range(len(names)), names)
+    if len(names) > 30:
+        axes.set(xticks=[], yticks=[])
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")

@@ -1,7 +1,10 @@
 """The files that a script writes."""
 
+import json
 import os
+import re
 import tempfile
+import zipfile
 from pathlib import Path
 
 
@@ -25,7 +28,7 @@ def check_directory(directory, name):
         raise OSError(None, "is a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=directory).close()
-    for ending in (".png", ".csv", "_scores.csv"):
+    for ending in (".png", ".csv", "_scores.csv", ".keras"):
         file = directory / f"{name}{ending}"
         if file.is_dir():
             raise OSError(None, f"{file.name} in it is a directory")
@@ -37,7 +40,7 @@ def check_directory(directory, name):
     return directory
 
 
-def save(directory, name, figure, table, scores=None, show=False):
+def save(directory, name, figure, table, scores=None, show=False, model=None):
     """Write a script's files, say where, and show the figure if asked to.
 
     None is written if one of them cannot be. Then they are put in their places one after the
@@ -50,6 +53,7 @@ def save(directory, name, figure, table, scores=None, show=False):
         table: DataFrame, for `<name>.csv`.
         scores: None, or a DataFrame for `<name>_scores.csv`.
         show: also show the figure.
+        model: None, or a Keras model for `<name>.keras`.
     """
     import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
 
@@ -60,6 +64,8 @@ def save(directory, name, figure, table, scores=None, show=False):
         table.to_csv(temporary / f"{name}.csv", index=False)
         if scores is not None:
             scores.to_csv(temporary / f"{name}_scores.csv", index=False)
+        if model is not None:
+            _save_model(model, temporary / f"{name}.keras")
         files = sorted(temporary.iterdir())
         for file in files:
             os.replace(file, directory / file.name)
@@ -67,3 +73,21 @@ def save(directory, name, figure, table, scores=None, show=False):
     if show:
         plt.show()
     plt.close(figure)
+
+
+def _save_model(model, file):
+    """Save a Keras model, but neither the time nor places in memory: each time the same file."""
+    model.save(file)
+    with zipfile.ZipFile(file) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(contents["metadata.json"]) | {"date_saved": ""}
+    contents["metadata.json"] = json.dumps(metadata)
+    numbers = {}  # of the objects that are shared, which Keras tells apart by their addresses
+    contents["config.json"] = re.sub(
+        rb'(?<="shared_object_id": )\d+',
+        lambda address: b"%d" % numbers.setdefault(address[0], len(numbers)),
+        contents["config.json"],
+    )
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content)

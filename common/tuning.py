@@ -114,7 +114,9 @@ def get_settings(best, learning_rates):
 
 
 def find_best_rates(scores, measure="loss"):
-    """Return the best rate of each model: see `choose_rates`."""
+    """Return the best rate of each model, after the last epoch if there are: see `choose_rates`."""
+    if "epoch" in scores:
+        scores = scores[scores.epoch == scores.epoch.max()]
     means = (
         scores.groupby(["model", "learning_rate"], sort=False)[measure]
         .agg(lambda values: values.mean(skipna=False))

@@ -33,6 +33,10 @@ SMALL = {
     "extensions.compare_outputs": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.variable_length": MANY_RUNS,
     "extensions.sine_to_cosine": MANY_RUNS,
+    "extensions.classify_recordings": (
+        "--data none.csv --label kind --units 3 --epochs 2 --batch-size 2 --learning-rate 0.01"
+        " --runs 2"
+    ),
     "benchmarks.update_cost": (
         "--timesteps 4 --units 3 --sequences 2 --learning-rate 0.01 --runs 1"
     ),

@@ -1,0 +1,241 @@
+"""Recordings: sequences of measurements, each with one label, read from a CSV file and checked."""
+
+import gzip
+import zlib
+
+import numpy as np
+import pandas as pd
+
+LARGEST = 1e30  # of a number in a file
+PADDING = -LARGEST  # so that no time step of a recording looks like padding
+TEST_SHARE = 0.25  # of each label's recordings, in a file that has no split of its own
+HELD_OUT_SHARE = 0.2  # of each class of training recordings
+
+
+def read_recordings(file, label, seed=0):
+    """Read the recordings of a CSV file with a row for each time step.
+
+    The file's columns are `recording`, which tells the sequence that a time step is of; that of the
+    label, the same throughout a recording; perhaps `split`, `train` or `test`, the same throughout
+    a recording; and features, numbers. The time steps of a recording are in the order of the file,
+    whether or not they stand together.
+
+    Args:
+        file: path of a CSV file in UTF-8, or one that ends in .gz and is compressed so.
+        label: name of the column with the labels, numbers or text.
+        seed: of the split, if the file has none: a quarter of each label's recordings, at least
+            one, is for testing.
+
+    Returns:
+        DataFrame with a row for each recording, in the order in which they begin: `recording` and
+        `label`, both str; `split`, `train` or `test`; and `values`, each a float64 array of shape
+        `(n_timesteps, n_features)`.
+
+    Raises:
+        ValueError: something is wrong with the file; in one line, with its name, and the column
+            and the row (the header is row 1) or the recording.
+    """
+    try:
+        cells = _read_cells(file)
+        _check_columns(cells, label)
+        features = cells.columns.difference(["recording", label, "split"], sort=False)
+        values = _to_numbers(cells[features])
+        codes, names = pd.factorize(cells["recording"])
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes))[:-1]
+        first = cells.drop_duplicates("recording")
+        recordings = pd.DataFrame({"recording": names, "label": first[label].to_numpy()})
+        if "split" in cells:
+            recordings["split"] = first["split"].to_numpy()
+        else:
+            is_test = draw_from_each(recordings.label, TEST_SHARE, np.random.default_rng(seed))
+            recordings["split"] = np.where(is_test, "test", "train")
+        recordings["values"] = np.split(values[order], ends)
+        _check_labels(recordings, label, "split" in cells)
+    except ValueError as error:
+        raise ValueError(f"{str(file)!r}: {error}") from None
+    return recordings
+
+
+def get_classes(labels):
+    """Return the labels that there are, in order: of numbers if all are, else of text."""
+    classes = sorted(set(labels))
+    try:
+        return sorted(classes, key=float)
+    except ValueError:
+        return classes
+
+
+def draw_from_each(labels, share, rng):
+    """Draw a share of the recordings of each label.
+
+    Args:
+        labels: sequence of the labels, one for each recording.
+        share: how much to draw, above 0 and below 1: at least one of two or more recordings; of a
+            single one, nothing.
+        rng: NumPy Generator.
+
+    Returns:
+        Array of bool, one for each recording: whether it is drawn.
+    """
+    labels = np.asarray(labels)
+    drawn = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        of_label = rng.permutation(np.flatnonzero(labels == label))
+        n_drawn = max(1, round(share * len(of_label))) if len(of_label) > 1 else 0
+        drawn[of_label[:n_drawn]] = True
+    return drawn
+
+
+def hold_out(X, y, rng):
+    """Split training recordings in two: to train on, and to choose by, which is not for the test.
+
+    Args:
+        X: recordings, array of shape `(n, ...)`.
+        y: their classes, shape `(n,)`.
+        rng: whatever `numpy.random.default_rng` takes.
+
+    Returns:
+        Two tuples X, y. The second has HELD_OUT_SHARE of each class, drawn at random; or, if there
+        is a single recording of each, both have all.
+    """
+    held_out = draw_from_each(y, HELD_OUT_SHARE, np.random.default_rng(rng))
+    if not held_out.any():
+        return (X, y), (X, y)
+    return (X[~held_out], y[~held_out]), (X[held_out], y[held_out])
+
+
+def score_classes(y, probabilities):
+    """Score probabilities of classes.
+
+    Args:
+        y: the true classes, whole numbers from 0, shape `(n,)`.
+        probabilities: shape `(n, n_classes)`.
+
+    Returns:
+        A dict of two floats: `loss`, the cross-entropy in nats, and `accuracy`.
+    """
+    p = np.clip(probabilities[np.arange(len(y)), y], 1e-7, 1)  # as Keras clips
+    return {"loss": -np.log(p).mean(), "accuracy": (probabilities.argmax(axis=1) == y).mean()}
+
+
+def discriminate_means(train, y_train, test):
+    """Classify recordings by the mean of their time steps, blind to order and length.
+
+    The linear discriminant (Fisher 1936): normal distributions of the means, one for each class,
+    that share their covariance.
+
+    Args:
+        train, test: sequences of arrays of shape `(n_timesteps, n_features)`.
+        y_train: the classes of `train`, whole numbers from 0 without a gap.
+
+    Returns:
+        The probabilities of the classes, shape `(len(test), n_classes)`.
+    """
+    means, test_means = (
+        np.array([values.mean(axis=0) for values in some]) for some in (train, test)
+    )
+    scale = np.maximum(means.std(axis=0), 1e-7)
+    means, test_means = means / scale, test_means / scale
+    centres = np.array([means[y_train == label].mean(axis=0) for label in np.unique(y_train)])
+    spread = means - centres[y_train]
+    # A little is added so that it can be inverted, however few the recordings are.
+    covariance = spread.T @ spread / len(means) + 1e-4 * np.eye(len(scale))
+    offsets = test_means[:, None] - centres
+    logits = -0.5 * np.einsum("nci,ij,ncj->nc", offsets, np.linalg.inv(covariance), offsets)
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True)) * np.bincount(y_train)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _read_cells(file):
+    """Return the cells of a CSV file, as str under their columns' names, indexed by row."""
+    open_file = gzip.open if str(file).endswith(".gz") else open
+    try:
+        with open_file(file, "rt", encoding="utf-8-sig", newline="") as text:
+            # No line is the header yet, so that all rows must be as long as the first; and a blank
+            # one counts, so that the index tells the row.
+            cells = pd.read_csv(
+                text, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False
+            ).fillna("")
+    except pd.errors.EmptyDataError:
+        raise ValueError("is empty") from None
+    except pd.errors.ParserError as error:
+        raise ValueError(f"is not a CSV file: {str(error).split('error: ')[-1].strip()}") from None
+    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"is not a CSV file in UTF-8: {error}") from None
+    except OSError as error:
+        raise ValueError(error.strerror) from None
+    cells.index += 1
+    cells = cells[(cells != "").any(axis=1)]
+    cells.columns = cells.iloc[0].to_list()
+    cells = cells.iloc[1:]
+    if cells.empty:
+        raise ValueError("has no rows below its header")
+    return cells
+
+
+def _check_columns(cells, label):
+    columns = cells.columns
+    for number, column in enumerate(columns, 1):
+        if not column:
+            raise ValueError(f"column {number} has no name")
+    if not columns.is_unique:
+        raise ValueError(f"has two columns {columns[columns.duplicated()][0]!r}")
+    if label in ("recording", "split"):
+        raise ValueError(f"column {label!r} cannot be the label")
+    for column in ("recording", label):
+        if column not in columns:
+            names = ", ".join(map(repr, columns[:10])) + (" ..." if len(columns) > 10 else "")
+            raise ValueError(f"has no column {column!r}, but {names}")
+        if (cells[column] == "").any():
+            row = (cells[column] == "").idxmax()
+            raise ValueError(f"column {column!r}, row {row}: is empty")
+    if "split" in columns:
+        is_wrong = ~cells["split"].isin(["train", "test"])
+        if is_wrong.any():
+            row = is_wrong.idxmax()
+            split = cells.loc[row, "split"]
+            raise ValueError(f"column 'split', row {row}: {split!r} is neither 'train' nor 'test'")
+    if len(columns) == (3 if "split" in columns else 2):
+        raise ValueError("has no feature: a column of numbers beside those of recording and label")
+    for column in columns.intersection([label, "split"]):
+        # Each row beside the first of its recording.
+        first = cells.groupby("recording")[column].transform("first")
+        differs = cells[column] != first
+        if differs.any():
+            row = differs.idxmax()
+            raise ValueError(
+                f"column {column!r}, row {row}: recording {cells.loc[row, 'recording']!r} is"
+                f" {cells.loc[row, column]!r}, but was {first[row]!r}"
+            )
+
+
+def _to_numbers(cells):
+    values = cells.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    bad = np.argwhere(~(np.abs(values) < LARGEST))  # NaN, too
+    if len(bad):
+        row, column = bad[0]
+        raise ValueError(
+            f"column {cells.columns[column]!r}, row {cells.index[row]}:"
+            f" {cells.iloc[row, column]!r} is not a number between {-LARGEST:g} and {LARGEST:g}"
+        )
+    return values
+
+
+def _check_labels(recordings, label, has_split):
+    counts = recordings.label.value_counts(sort=False)
+    if len(counts) == 1:
+        raise ValueError(
+            f"column {label!r}: all recordings are {counts.index[0]!r}, a single class"
+        )
+    if not has_split and counts.min() == 1:
+        single = recordings[recordings.label == counts.idxmin()].iloc[0]
+        raise ValueError(
+            f"column {label!r}: {single.label!r} has a single recording, {single.recording!r}, and"
+            " without a column 'split' it takes one to train on and one to test on"
+        )
+    training = recordings.label[recordings.split == "train"]
+    for value in counts.index.difference(training, sort=False):
+        raise ValueError(f"column {label!r}: {value!r} has no training recording")
+    if len(training) == len(recordings):
+        raise ValueError("column 'split': no recording is 'test'")
