@@ -1,0 +1,193 @@
+"""Peepholes? Coupled gates? Which part of the LSTM matters? And how do I make a cell of my own?
+
+    python -m extensions.compare_variants
+
+DRAFT
+"""
+
+if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+    from common.command_line import run, start_script
+
+    options = start_script(
+        __file__,
+        __doc__,
+        timesteps=(10, 40),
+        units=20,
+        sequences=1000,
+        batch_size=1,
+        learning_rate=(0.001, 0.003, 0.01, 0.03),
+        runs=30,
+    )
+
+from functools import partial
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from keras import layers, ops
+
+from common.figures import LINES
+from common.files import save
+from common.results import describe_runs, differences, interval, print_comparison, with_interval
+from common.tuning import train_at_best_rates
+from data import get_sequences, score_labels
+
+VARIANTS = (
+    "standard",
+    "peepholes",
+    "coupled_gates",
+    "no_input_gate",
+    "no_forget_gate",
+    "no_output_gate",
+    "no_candidate_activation",
+    "no_output_activation",
+)
+
+
+@keras.saving.register_keras_serializable(package="compare_variants")
+class VariantCell(layers.Layer):
+    """One step of an LSTM, or of a variant of it: a cell for `keras.layers.RNN`.
+
+    It starts from the weights that `layers.LSTM` starts from. With `coupled_gates` the input gate
+    has a bias of -1 at first, so that the forget gate starts where that of the others does.
+
+    Args:
+        units: number of memory cells.
+        variant: one of VARIANTS.
+        **kwargs: arguments of any Keras layer.
+
+    Raises:
+        ValueError: `variant` is none of VARIANTS.
+    """
+
+    def __init__(self, units, variant="standard", **kwargs):
+        super().__init__(**kwargs)
+        if variant not in VARIANTS:
+            raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, not {variant!r}")
+        self.units = units
+        self.variant = variant
+        self.state_size = [units, units]  # what it hands on: hidden state, cell state
+        self.output_size = units
+        # What each step computes from the input and the hidden state, and its bias at first.
+        self.parts = {"input": 0.0, "forget": 1.0, "candidate": 0.0, "output": 0.0}
+        if variant == "coupled_gates":
+            self.parts["input"] = -1.0
+        if variant in ("coupled_gates", "no_forget_gate"):
+            del self.parts["forget"]
+        if variant == "no_input_gate":
+            del self.parts["input"]
+        if variant == "no_output_gate":
+            del self.parts["output"]
+
+    def build(self, input_shape):
+        """Make the weights; Keras calls it once, with the shape `(n_sequences, n_features)`."""
+        n_columns = len(self.parts) * self.units
+
+        def initial_bias(shape, dtype=None):
+            return ops.repeat(ops.convert_to_tensor(list(self.parts.values()), dtype), self.units)
+
+        self.kernel = self.add_weight(
+            (input_shape[-1], n_columns), initializer="glorot_uniform", name="kernel"
+        )
+        self.recurrent_kernel = self.add_weight(
+            (self.units, n_columns), initializer="orthogonal", name="recurrent_kernel"
+        )
+        self.bias = self.add_weight((n_columns,), initializer=initial_bias, name="bias")
+        if self.variant == "peepholes":
+            self.peepholes = self.add_weight((3, self.units), initializer="zeros", name="peepholes")
+
+    def call(self, inputs, states):
+        """Make one time step.
+
+        Args:
+            inputs: shape `(n_sequences, n_features)`.
+            states: hidden and cell state, each of shape `(n_sequences, units)`.
+
+        Returns:
+            The output, shape `(n_sequences, units)`, and the list of the two new states.
+        """
+        hidden_state, cell_state = states
+        sums = ops.matmul(inputs, self.kernel) + ops.matmul(hidden_state, self.recurrent_kernel)
+        sums = ops.split(sums + self.bias, len(self.parts), axis=-1)
+        part = dict(zip(self.parts, sums, strict=True))
+        variant = self.variant
+
+        if variant == "peepholes":
+            part["input"] += self.peepholes[0] * cell_state
+            part["forget"] += self.peepholes[1] * cell_state
+        input_gate = 1.0 if variant == "no_input_gate" else ops.sigmoid(part["input"])
+        if variant == "coupled_gates":
+            forget_gate = 1.0 - input_gate
+        else:
+            forget_gate = 1.0 if variant == "no_forget_gate" else ops.sigmoid(part["forget"])
+        candidate = part["candidate"]
+        if variant != "no_candidate_activation":
+            candidate = ops.tanh(candidate)
+        cell_state = forget_gate * cell_state + input_gate * candidate
+
+        if variant == "peepholes":
+            part["output"] += self.peepholes[2] * cell_state
+        output_gate = 1.0 if variant == "no_output_gate" else ops.sigmoid(part["output"])
+        activated = cell_state if variant == "no_output_activation" else ops.tanh(cell_state)
+        hidden_state = output_gate * activated
+        return hidden_state, [hidden_state, cell_state]
+
+    def get_config(self):
+        """Return the arguments of the cell, from which Keras builds it anew."""
+        return {**super().get_config(), "units": self.units, "variant": self.variant}
+
+
+def get_variant_model(n_timesteps, n_units=20, variant="standard"):
+    """Build and compile a model of one variant that predicts a label at every time step.
+
+    Args:
+        n_timesteps: length of the sequences, a whole number.
+        n_units: memory cells.
+        variant: one of VARIANTS.
+
+    Returns:
+        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
+        probabilities of label 1.
+
+    Raises:
+        ValueError: `variant` is none of VARIANTS.
+    """
+    model = keras.Sequential(
+        [
+            keras.Input((n_timesteps, 1)),
+            layers.RNN(VariantCell(n_units, variant), return_sequences=True),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
+    return model
+
+
+def main(options):
+    scores = []
+    for n_timesteps in options.timesteps:
+        print(f"{n_timesteps} time steps")
+        models = {
+            variant: get_variant_model(n_timesteps, options.units, variant) for variant in VARIANTS
+        }
+        _, of_length = train_at_best_rates(
+            models,
+            partial(get_sequences, n_timesteps=n_timesteps),
+            score_labels,
+            options.learning_rate,
+            n_sequences=options.sequences,
+            n_runs=options.runs,
+            n_tuning_runs=10,
+            batch_size=options.batch_size,
+            seed=options.seed,
+        )
+        print_comparison(models, of_length)
+        of_length.insert(0, "timesteps", n_timesteps)
+        scores.append(of_length)
+    scores = pd.concat(scores, ignore_index=True)
+    scores.to_csv("/tmp/bash_jobs.0/variants.csv")
+
+
+if __name__ == "__main__":
+    run(main, options)
