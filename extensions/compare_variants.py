@@ -29,10 +29,19 @@ from keras import layers, ops
 
 from common.figures import LINES
 from common.files import save
-from common.results import describe_runs, differences, interval, print_comparison, with_interval
+from common.floors import get_known
+from common.results import (
+    FEWEST_RUNS,
+    describe_runs,
+    differences,
+    interval,
+    print_comparison,
+    with_interval,
+)
 from common.tuning import train_at_best_rates
 from data import get_sequences, score_labels
 
+N_TUNING_RUNS = 10
 VARIANTS = (
     "standard",
     "peepholes",
@@ -164,6 +173,77 @@ def get_variant_model(n_timesteps, n_units=20, variant="standard"):
     return model
 
 
+def answer(scores):
+    """Say in words which variants differ from the standard, each at its best rate.
+
+    Args:
+        scores: those of one length, as `train_at_best_rates` returns them, with a column
+            `timesteps`.
+    """
+    best = scores[scores.setting == scores.setting.iloc[-1]]  # the last: each at its best rate
+    others = [variant for variant in best.model.unique() if variant != "standard"]
+    worse, better = [], []
+    for variant in others:
+        paired = differences(best, "loss", variant, "standard")
+        low, high = interval(paired)
+        if low > 0:
+            worse.append(f"{variant} by {with_interval(paired)}")
+        elif high < 0:
+            better.append(f"{variant} by {with_interval(-paired)}")
+    n_runs = best.run.max()
+    text = (
+        f"Answer for {best.timesteps.iloc[0]} time steps ({describe_runs(n_runs)}): of"
+        f" {len(others)} variants {len(worse)} have a higher test loss than the standard LSTM"
+        f" {_in_brackets(worse)}, {len(better)} a lower one {_in_brackets(better)}; of the other"
+        f" {len(others) - len(worse) - len(better)} the interval of the difference holds 0."
+    )
+    if n_runs >= FEWEST_RUNS:
+        chance = 1 - 0.95 ** len(others)
+        text += (
+            f" (Were all equal, one or more of {len(others)} such intervals would miss 0 with a"
+            f" probability of up to {chance:.0%}.)"
+        )
+    return text
+
+
+def _in_brackets(names):
+    return f"({', '.join(names) or 'none'})"
+
+
+def draw(scores):
+    """Draw the mean test loss of each variant, with its interval, a panel for each length."""
+    lengths = scores.timesteps.unique()
+    figure, panels = plt.subplots(
+        1, len(lengths), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+    )
+    heights = np.arange(len(VARIANTS))[::-1]  # the first on top
+    for axes, n_timesteps in zip(panels[0], lengths, strict=True):
+        settings = scores[scores.timesteps == n_timesteps].groupby("setting", sort=False)
+        for number, (setting, rows) in enumerate(settings):
+            losses = rows.pivot(index="run", columns="model", values="loss")[list(VARIANTS)]
+            means = losses.mean()
+            spread = np.abs(np.array(interval(losses)) - means.to_numpy())
+            axes.errorbar(
+                means,
+                heights + 0.15 - 0.3 * number,
+                xerr=spread,
+                fmt="os"[number],
+                color=LINES[number]["color"],
+                capsize=3,
+                label="best rate of each" if setting == "best" else f"rate {setting}",
+            )
+            axes.axvline(means["standard"], **LINES[number], linewidth=0.9)
+        axes.set_title(f"{n_timesteps} time steps", fontsize="medium")
+        axes.set_xscale("log")
+        axes.set_xlabel("test loss (cross-entropy, nats)")
+        axes.grid(alpha=0.3, axis="y")
+    panels[0, 0].set_yticks(heights, [variant.replace("_", " ") for variant in VARIANTS])
+    panels[0, -1].legend(fontsize="small")
+    runs = describe_runs(scores.run.max())
+    figure.suptitle(f"Variants of the LSTM: {runs}; lines: the standard one", fontsize="large")
+    return figure
+
+
 def main(options):
     scores = []
     for n_timesteps in options.timesteps:
@@ -178,15 +258,16 @@ def main(options):
             options.learning_rate,
             n_sequences=options.sequences,
             n_runs=options.runs,
-            n_tuning_runs=10,
+            n_tuning_runs=N_TUNING_RUNS,
             batch_size=options.batch_size,
             seed=options.seed,
         )
-        print_comparison(models, of_length)
+        print_comparison(models, of_length, get_known(n_timesteps))
         of_length.insert(0, "timesteps", n_timesteps)
         scores.append(of_length)
+    print(*map(answer, scores), sep="\n")
     scores = pd.concat(scores, ignore_index=True)
-    scores.to_csv("/tmp/bash_jobs.0/variants.csv")
+    save(options.output, options.name, draw(scores), scores, show=options.show)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ SMALL = {
     "extensions.compare_depths": MANY_RUNS,
     "extensions.variable_length": MANY_RUNS,
     "extensions.sine_to_cosine": MANY_RUNS,
+    "extensions.compare_variants": MANY_RUNS,
+    "extensions.long_memory": MANY_RUNS,
     "benchmarks.update_cost": (
         "--timesteps 4 --units 3 --sequences 2 --learning-rate 0.01 --runs 1"
     ),
@@ -62,6 +64,11 @@ TABLES = {
         4,
     ),
     "extensions.sine_to_cosine": ("model run error_1 error_2 error_3 error_4", 4),
+    "extensions.compare_variants": (f"timesteps model setting learning_rate run {MEASURES}", 16),
+    "extensions.long_memory": (
+        "timesteps model setting learning_rate run loss accuracy gradient",
+        20,
+    ),
 }
 WITH_SCORES = [script for script, (columns, _) in TABLES.items() if columns.startswith("run ")]
 
