@@ -41,7 +41,6 @@ from common.results import (
 from common.tuning import train_at_best_rates
 from data import get_sequences, score_labels
 
-N_TUNING_RUNS = 10
 VARIANTS = (
     "standard",
     "peepholes",
@@ -234,11 +233,12 @@ def draw(scores):
             )
             axes.axvline(means["standard"], **LINES[number], linewidth=0.9)
         axes.set_title(f"{n_timesteps} time steps", fontsize="medium")
-        axes.set_xscale("log")
+        axes.set_xlim(left=0)
         axes.set_xlabel("test loss (cross-entropy, nats)")
-        axes.grid(alpha=0.3, axis="y")
+        axes.grid(alpha=0.3)
     panels[0, 0].set_yticks(heights, [variant.replace("_", " ") for variant in VARIANTS])
-    panels[0, -1].legend(fontsize="small")
+    handles, labels = panels[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     runs = describe_runs(scores.run.max())
     figure.suptitle(f"Variants of the LSTM: {runs}; lines: the standard one", fontsize="large")
     return figure
@@ -258,7 +258,6 @@ def main(options):
             options.learning_rate,
             n_sequences=options.sequences,
             n_runs=options.runs,
-            n_tuning_runs=N_TUNING_RUNS,
             batch_size=options.batch_size,
             seed=options.seed,
         )

@@ -254,8 +254,7 @@ def draw(table):
             style = {"marker": "o", "markersize": 4, **line}
             spread = np.maximum([rows.share - rows.low, rows.high - rows.share], 0)
             top.errorbar(rows.timesteps, rows.share, spread, label=name, capsize=3, **style)
-            # A gradient of 0 has no place on a logarithmic scale.
-            bottom.plot(rows.timesteps, rows.gradient.clip(lower=1e-12), **style)
+            bottom.plot(rows.timesteps, rows.gradient, **style)
         top.set_title(title, fontsize="medium")
         top.legend(loc="upper center", bbox_to_anchor=(0.5, -0.05), frameon=False, fontsize="small")
         bottom.set_xlabel("time steps")
@@ -267,6 +266,7 @@ def draw(table):
     panels[0, 0].set_ylabel("share of runs that learn it")
     panels[1, 0].set_ylabel("|d answer / d bit|\nbefore training")
     panels[1, 0].set_yscale("log")
+    panels[1, 0].set_ylim(bottom=1e-12)  # what fades sooner leaves the panel
     n_runs = count(best.runs.max(), "run")
     figure.suptitle(
         f"Who remembers a bit to the end? {n_runs} each at its best rate, 95% intervals",
