@@ -66,7 +66,7 @@ TABLES = {
     "extensions.sine_to_cosine": ("model run error_1 error_2 error_3 error_4", 4),
     "extensions.compare_variants": (f"timesteps model setting learning_rate run {MEASURES}", 16),
     "extensions.long_memory": (
-        "timesteps model setting learning_rate run loss accuracy gradient",
+        "timesteps model setting learning_rate run accuracy failed gradient",
         20,
     ),
 }
