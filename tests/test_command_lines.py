@@ -37,6 +37,8 @@ SMALL = {
         "--data none.csv --label kind --units 3 --epochs 2 --batch-size 2 --learning-rate 0.01"
         " --runs 2"
     ),
+    "extensions.compare_variants": MANY_RUNS,
+    "extensions.long_memory": MANY_RUNS,
     "benchmarks.update_cost": (
         "--timesteps 4 --units 3 --sequences 2 --learning-rate 0.01 --runs 1"
     ),
@@ -78,6 +80,11 @@ TABLES = {
     "extensions.sine_to_cosine": (
         "model setting learning_rate run loss error_1 error_2 error_3 error_4",
         4,
+    ),
+    "extensions.compare_variants": (f"timesteps model setting learning_rate run {MEASURES}", 16),
+    "extensions.long_memory": (
+        "timesteps model setting learning_rate run accuracy failed gradient",
+        20,
     ),
 }
 WITH_SCORES = [
