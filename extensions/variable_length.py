@@ -126,7 +126,7 @@ def score_by_length(y, weights, predictions):
 
 def answer(scores, known):
     """Say how the models compare at their best rates, and with what can be known at all."""
-    best = scores[scores.setting == "best"]
+    best = scores[scores.setting == scores.setting.iloc[-1]]
     forward, both = (
         with_interval(best[best.model == model].accuracy, share=True)
         for model in ("forward", "bidirectional")
@@ -183,7 +183,9 @@ def main(options):
     of_all = {name: {key: of[key] for key in ("loss", "accuracy")} for name, of in known.items()}
     print_comparison(models, scores.drop(columns=scores.filter(like="accuracy_")), of_all)
     print("Accuracy by length, each at its best learning rate:")
-    by_length = scores[scores.setting == "best"].filter(regex="model|run|accuracy_")
+    by_length = scores[scores.setting == scores.setting.iloc[-1]].filter(
+        regex="model|run|accuracy_"
+    )
     table = pd.concat([summarize(by_length, ["model"]), tabulate_known(known)], join="inner")
     print(table.T.to_string())
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
+from matplotlib import pyplot as plt
 from scipy import stats
 from scipy.special import softmax
 
@@ -386,7 +387,7 @@ def test_models_are_saved_with_the_other_files_or_not_at_all(tmp_path, monkeypat
     contents = []
     for time in (1, 2):
         monkeypatch.setattr("time.time", lambda time=time: 1e9 * time)
-        files.save(tmp_path, "some", files.plt.figure(), table, model=model)
+        files.save(tmp_path, "some", plt.figure(), table, model=model)
         contents.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
     assert contents[0] == contents[1] and set(contents[0]) == {"some.csv", "some.keras", "some.png"}
     loaded = keras.models.load_model(tmp_path / "some.keras", compile=False)
@@ -397,7 +398,7 @@ def test_models_are_saved_with_the_other_files_or_not_at_all(tmp_path, monkeypat
 
     monkeypatch.setattr(model, "save", fail)
     with pytest.raises(OSError, match="disk full"):
-        files.save(tmp_path, "some", files.plt.figure(), table * 2, model=model)
+        files.save(tmp_path, "some", plt.figure(), table * 2, model=model)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents[0]
     (tmp_path / "other.keras").mkdir()
     with pytest.raises(OSError, match=r"other\.keras"):
