@@ -190,6 +190,20 @@ def tabulate_errors(scores):
     return errors.assign(error_rate=errors.wrong / errors.steps).reset_index(drop=True)
 
 
+def find_safe_distance(rates):
+    """Return the distance from which on fewer than 1% of the steps are predicted wrong.
+
+    Args:
+        rates: Series of error rates, indexed by the DISTANCES from which each class goes on.
+
+    Returns:
+        One of the DISTANCES, or 0; infinity if 1% or more are wrong in the last class.
+    """
+    unsafe = rates.index[rates >= 0.01]
+    safe = rates.index[rates.index > unsafe.max()] if len(unsafe) else rates.index
+    return min(safe, default=math.inf)
+
+
 def recommend(scores):
     """Return the recipe, and the models that are no less right: the smallest, and so on.
 
@@ -252,20 +266,14 @@ def answer(scores, errors):
     best = found.get("most right", recipe)
     of_best = errors.merge(best[[*KEYS, "run"]]).groupby("distance")[["wrong", "steps"]].sum()
     rates = of_best.wrong / of_best.steps
-    farther = (
-        rates[rates.index > rates.index[rates >= 0.01].max()] if rates.max() >= 0.01 else rates
-    )
+    safe = find_safe_distance(rates)
     by_hand = scores[scores.setting == "by hand"].iloc[0]
     lines.append(
         f"What 100% on {N_TEST:,} sequences takes: in so many, a sum comes within"
-        f" {best.nearest.mean():.1g} of the limit (mean of {count(len(best), 'run')}). The most"
-        f" right trained model gets {rates.iloc[0]:.0%} of the steps wrong that are within"
-        f" {DISTANCES[0]:g} of it"
-        + (
-            f", and less than 1% from a distance of {farther.index[0]:g} on."
-            if len(farther)
-            else "."
-        )
+        f" {best.nearest.mean():.1g} of the limit (mean of {count(len(best), 'run')}). Of the steps"
+        f" within {DISTANCES[0]:g} of it, the most right trained model gets {rates.iloc[0]:.0%}"
+        " wrong, fewer than 1%"
+        + (f" from a distance of {safe:g} on." if safe < math.inf else " at none.")
         + f" The LSTM set by hand, of {by_hand.parameters} parameters, gets"
         f" {round(by_hand.sequence_accuracy * N_BY_HAND):,} of {N_BY_HAND:,} sequences right."
     )

@@ -23,12 +23,12 @@ SMALL = {
     "bilstm": "--timesteps 4 --units 3 --sequences 2 --batch-size 5 --learning-rate 0.01",
     "compare_directions": MANY_RUNS,
     "compare_merge_modes": MANY_RUNS,
-    "extensions.inside_lstm": ONE_RUN,
+    "extensions.inside_lstm": MANY_RUNS,
     "extensions.compare_learning_rates": MANY_RATES,
     "extensions.train_to_the_end": MANY_RATES,
     "extensions.compare_cells": MANY_RATES.replace("--sequences 6", "--sequences 3 6"),
     "extensions.compare_sizes": MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
-    "extensions.find_smaller_model": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
+    "extensions.find_smaller_model": MANY_RUNS.replace("--units 3", "--units 1 4"),
     "extensions.compare_depths": MANY_RATES,
     "extensions.compare_outputs": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.variable_length": MANY_RUNS,
@@ -53,9 +53,9 @@ TABLES = {
     "compare_directions": ("run update lstm_forw lstm_back lstm_back_aligned bilstm_con", 6),
     "compare_merge_modes": ("run update bilstm_sum bilstm_mul bilstm_ave bilstm_con", 6),
     "extensions.inside_lstm": (
-        f"{SEQUENCE} input_gate forget_gate candidate output_gate cell_state hidden_state"
-        " rescaled_sum prediction",
-        4,
+        f"model {SEQUENCE} input_gate forget_gate candidate output_gate cell_state hidden_state"
+        " prediction rescaled_sum",
+        8,
     ),
     "extensions.compare_learning_rates": (f"model learning_rate run {MEASURES}", 48),
     "extensions.train_to_the_end": (
@@ -68,8 +68,9 @@ TABLES = {
         16,
     ),
     "extensions.find_smaller_model": (
-        "units parameters sequences batch_size run accuracy_on_100 accuracy sequence_accuracy",
-        4,
+        "direction units parameters sequences batch_size setting learning_rate run distance steps"
+        " wrong error_rate",
+        81,
     ),
     "extensions.compare_depths": ("setting run update bilstm_x1 bilstm_x2 bilstm_x3", 12),
     "extensions.compare_outputs": (f"sequences model setting learning_rate run {MEASURES}", 12),
@@ -94,6 +95,17 @@ WITH_SCORES = [
     "extensions.train_to_the_end",
     "extensions.compare_depths",
 ]
+# The columns of <script>_scores.csv, where they are others.
+OTHER_SCORES = {
+    "extensions.inside_lstm": (
+        "run unit follows_best accuracy accuracy_held correlation_1 correlation_2 correlation_3"
+        " correlation_4"
+    ),
+    "extensions.find_smaller_model": (
+        "direction units parameters sequences batch_size setting learning_rate run accuracy_on_100"
+        " accuracy sequence_accuracy nearest training_accuracy"
+    ),
+}
 
 
 def name_of(script):
@@ -121,7 +133,11 @@ def test_same_seed_same_files(script, run_script, tmp_path, capsys):
     output, again = tmp_path / "new" / "folder", tmp_path / "again"
     run_script(script, *small(script, output))
     out = capsys.readouterr().out
-    endings = [".csv", ".png", *(["_scores.csv"] if script in WITH_SCORES else [])]
+    endings = [
+        ".csv",
+        ".png",
+        *(["_scores.csv"] if script in [*WITH_SCORES, *OTHER_SCORES] else []),
+    ]
     files = [output / f"{name_of(script)}{ending}" for ending in endings]
     assert sorted(output.iterdir()) == files
     assert out.splitlines()[-1] == " ".join(["Saved", *map(str, files)])
@@ -140,6 +156,9 @@ def test_same_seed_same_files(script, run_script, tmp_path, capsys):
         n_settings = 2 if several else 1
         assert len(scores) == 2 * n_settings * len(set(models))
         assert set(scores.model) == set(models)
+
+    if script in OTHER_SCORES:
+        assert pd.read_csv(files[2]).columns.tolist() == OTHER_SCORES[script].split()
 
     run_script(script, *small(script, again))
     assert contents(again) == contents(output)
