@@ -4,14 +4,15 @@
 
 trains the LSTM and seven variants of it, each 30 times on 1,000 sequences of 10 and of 40 time
 steps, one per update: at a learning rate of 0.001, and each at its best one, chosen on other runs.
-@@EXPECT@@
+At their best rates expect none to be clearly worse, and none far from the standard LSTM's test loss
+of 0.09 and 0.08. Coupled gates are better by 0.02, and at 40 steps so is an LSTM without a forget
+gate: a running sum is to be kept, never forgotten. At 0.001 they differ by 0.03 at most.
 It takes about a minute and a half on 2 CPU cores.
 
-Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants on
-speech, handwriting and music, each tuned on its own. None was significantly better. Forget gate and
-output activation were critical; to couple the input and the forget gate, or to leave out the
-peepholes, did no significant harm. (Their eighth variant, in which the gates see each other, is not
-here.)
+Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants of it
+on three tasks, each tuned on its own. None was significantly better. Forget gate and output
+activation were critical; to couple the input and the forget gate, or to leave out the peepholes,
+did no significant harm. (One of their variants, whose gates see each other, is not here.)
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

@@ -1,11 +1,16 @@
-"""Who remembers longest? And what makes an LSTM remember longer?
+"""Who remembers longest? And how do I make an LSTM remember longer?
 
     python -m extensions.long_memory
 
-hides a bit in noise, at the first time step or in the middle, and asks for it at the end of 10 to
-200 steps. Each model is trained 10 times on 2,000 sequences, one per update.
+hides a bit in noise, at the first time step or in the middle, and asks for it after 10 to 200
+steps. Each model is trained 10 times on 2,000 sequences, one per update: at a learning rate of
+0.001, and at its best one, the one with which most of 3 other runs learn the bit.
+@@EXPECT@@
+It takes about two and a half minutes on 2 CPU cores.
 
-DRAFT
+Why: before training, an LSTM as Keras starts it keeps about sigmoid(1) = 0.73 of its state at each
+step, a GRU half of it. After 50 steps a millionth of the bit or less reaches the answer, and no
+gradient tells the weights what to do. (Lower panels of the figure.)
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
