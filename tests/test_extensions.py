@@ -80,12 +80,16 @@ def test_answer_about_sizes():
     }
     scores = pd.DataFrame(
         [
-            {"timesteps": 7, "direction": direction, "parameters": size, "run": run, "loss": loss}
+            {"timesteps": 7, "setting": "best", "direction": direction, "parameters": size}
+            | {"run": run, "loss": loss}
             for (direction, size), of_runs in losses.items()
             for run, loss in enumerate(of_runs, 1)
         ]
     )
-    text = answer_sizes(scores)
-    assert "for 7 time steps: at like size, the test loss is 0.125 (0.100 to 0.150) lower" in text
-    assert "of 110 parameters has a test loss neither clearly lower nor higher" in text
-    assert "(+0.050 (+0.000 to +0.100)) than a forward one of 1,000." in text
+    text = answer_sizes(pd.concat([scores.assign(setting="0.001", loss=0.5), scores]))
+    at_same_rate, best = text.split("; ")
+    assert at_same_rate.startswith("Answer for 7 time steps: at 0.001, at like size, the test loss")
+    assert at_same_rate.count("neither clearly lower nor higher (+0.000") == 2
+    assert "at like size, the test loss is 0.125 (0.100 to 0.150) lower with the second" in best
+    assert "model of 110 parameters neither clearly lower nor higher" in best
+    assert "(+0.050 (+0.000 to +0.100)) than that of the forward one of 1,000." in best
