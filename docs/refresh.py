@@ -2,8 +2,8 @@
 
     python docs/refresh.py
 
-Ends with status 1, and no figure changed, if a script fails. It takes about 6 minutes on 2 CPU
-cores. What each script prints goes to `results/<script>.txt`, its figure and tables beside that.
+Ends with status 1, and no figure changed, if a script fails. It takes about 25 minutes on 2
+CPU cores. What each script prints goes to `results/<script>.txt`, its figure and tables beside that.
 """
 
 import shutil
@@ -19,12 +19,18 @@ SCRIPTS = [
     "bilstm",
     "compare_directions",
     "compare_merge_modes",
+    "extensions.compare_learning_rates",
+    "extensions.train_to_the_end",
     "extensions.inside_lstm",
     "extensions.compare_cells",
+    "extensions.compare_variants",
+    "extensions.long_memory",
     "extensions.compare_sizes",
     "extensions.find_smaller_model",
     "extensions.compare_depths",
+    "extensions.compare_outputs",
     "extensions.variable_length",
+    "extensions.classify_recordings",
     "extensions.sine_to_cosine",
     "benchmarks.update_cost",
 ]

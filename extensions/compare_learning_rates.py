@@ -57,7 +57,7 @@ def get_two_forward_model(n_timesteps, n_units=20):
     return compile_labels(inputs, layers.Concatenate()(both))
 
 
-def get_counting_model(n_timesteps, n_units=20):
+def get_step_model(n_timesteps, n_units=20):
     """Build a forward LSTM that is also given the number of the step, from above 0 to 1."""
     inputs = keras.Input((n_timesteps, 1))
     step = np.arange(1, n_timesteps + 1, dtype="float32")[:, None] / n_timesteps
@@ -75,7 +75,7 @@ def compile_labels(inputs, hidden):
 MODELS = {
     **{name: DIRECTIONS[name] for name in ("lstm_forw", "lstm_back_aligned", "bilstm_con")},
     "lstm_forw_twice": get_two_forward_model,
-    "lstm_forw_step": get_counting_model,
+    "lstm_forw_step": get_step_model,
     **MERGE_MODES,
     "gru_forw": partial(get_cell_model, cell=layers.GRU),
     "rnn_forw": partial(get_cell_model, cell=layers.SimpleRNN),
