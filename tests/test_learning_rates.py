@@ -322,7 +322,7 @@ def test_controls_read_forward_alone(name, parameters):
 
 
 def test_the_counting_model_is_given_the_step():
-    model = compare_learning_rates.get_counting_model(5, 3)
+    model = compare_learning_rates.get_step_model(5, 3)
     inputs = keras.Model(model.input, model.get_layer(index=-2).input)(np.full((2, 5, 1), 0.3))
     expected = np.stack([np.full((2, 5), 0.3), np.tile([0.2, 0.4, 0.6, 0.8, 1], (2, 1))], axis=-1)
     np.testing.assert_allclose(inputs, expected, atol=1e-6)
