@@ -195,7 +195,7 @@ def run(main, options):
     except KeyboardInterrupt:
         end(130, f"\n{script}: interrupted")
     except OSError as error:
-        reason = error.strerror or error
+        reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         end(1, f"{script}: error: {reason}; files in {options.output} are as they were")
     except Exception as error:
         if not is_out_of_memory(error):
