@@ -7,7 +7,7 @@ every step of new sequences in NumPy, from the trained weights: Keras' output to
 it finds the cell whose state follows the cumulative sum best over all steps, and tries what the
 model can do without it: with that cell held at its mean, and with each of the others.
 
-Expect a cell whose state has a correlation of 0.98 or more with the sum at every step, but others
+Expect a cell whose state has a correlation of about 0.98 with the sum at every step, but others
 that follow it nearly as well, so that the model does as well without that cell as without any
 other. Beside it is drawn the cell of counting_lstm.py, set by hand, which does nothing but count.
 It takes about 15 seconds on 2 CPU cores.
@@ -224,7 +224,7 @@ def draw(tables, cells, models, known):
         cells, models: as of `inspect_cells` and `summarize_models`.
         known: as for `common.figures.draw_known`.
     """
-    figure = plt.figure(figsize=(8, 11), layout="constrained")
+    figure = plt.figure(figsize=(8, 9.5), layout="constrained")
     upper, lower = figure.subfigures(2, height_ratios=(2.2, 1))
     panels = upper.subplots(4, 2, sharex=True)
     contents = {
