@@ -5,12 +5,15 @@
 hides a bit in noise, at the first time step or in the middle, and asks for it after 10 to 200
 steps. Each model is trained 10 times on 2,000 sequences, one per update: at a learning rate of
 0.001, and at its best one, the one with which most of 3 other runs learn the bit.
-@@EXPECT@@
+Expect LSTM and GRU as Keras starts them to guess from 50 steps on, and a plain RNN to do better:
+half of its runs are right at 200. With ChronoBias, below, LSTM and GRU are right in all runs at
+every length. So is a bidirectional LSTM with the bit at the start, as its backward half reads that
+last, but not with the bit in the middle: then it is no better than a forward one.
 It takes about two and a half minutes on 2 CPU cores.
 
 Why: before training, an LSTM as Keras starts it keeps about sigmoid(1) = 0.73 of its state at each
-step, a GRU half of it. After 50 steps a millionth of the bit or less reaches the answer, and no
-gradient tells the weights what to do. (Lower panels of the figure.)
+step, a GRU half of it. After 50 steps hardly a millionth of the bit reaches the answer: there is no
+gradient to learn from (lower panels of the figure).
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -284,7 +287,7 @@ def draw(table):
     panels[1, 0].set_ylim(bottom=1e-12)  # what fades sooner leaves the panel
     n_runs = count(best.runs.max(), "run")
     figure.suptitle(
-        f"Who remembers a bit to the end? {n_runs} each at its best rate, 95% intervals",
+        f"Who remembers a bit to the end? {n_runs}, each model at its best rate; 95% intervals",
         fontsize="medium",
     )
     return figure
@@ -301,7 +304,8 @@ def main(options):
     for setting, rows in table.groupby("setting", sort=False):
         rates = "each at its best learning rate" if setting == "best" else f"at {setting}"
         print(f"Runs of {options.runs} that learn it, {rates}, by the number of time steps:")
-        print(rows.pivot(index="model", columns="timesteps", values="learned").to_string())
+        learned = rows.pivot(index="model", columns="timesteps", values="learned")
+        print(learned.loc[rows.model.unique()].to_string())
     print(answer(table))
     save(options.output, options.name, draw(table), scores, show=options.show)
 
