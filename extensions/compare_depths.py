@@ -2,9 +2,10 @@
 
     python -m extensions.compare_depths
 
-trains one, two and three bidirectional LSTM layers, 30 times each on 1,000 sequences, one per
-update. Yes, if every layer returns its whole sequence. Expect a better result from the second
-layer, and hardly more from the third. It takes about 20 seconds on 2 CPU cores.
+trains one, two and three bidirectional LSTM layers, 30 times each on 3,000 sequences, one per
+update, at 0.001 and at the learning rate that is best for each. Yes, if every layer returns its
+whole sequence. Expect a somewhat lower loss from the second layer, less so at the best rates, and
+no gain from the third. It takes about 50 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -17,7 +18,7 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
         units=20,
         sequences=3000,
         batch_size=1,
-        learning_rate=(0.001, 0.002, 0.003, 0.006, 0.01, 0.02),
+        learning_rate=(0.001, 0.002, 0.003, 0.006, 0.01, 0.02, 0.03),
         runs=30,
     )
 
