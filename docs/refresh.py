@@ -1,9 +1,9 @@
-"""Make anew every figure that README shows, with the command that stands beside it there.
+"""Make anew every figure that README and the pages show, with the command that stands beside it.
 
     python docs/refresh.py
 
-Ends with status 1, and no figure changed, if a script fails. It takes about 25 minutes on 2
-CPU cores. What each script prints goes to `results/<script>.txt`, its figure and tables beside that.
+Ends with status 1, and no figure changed, if a script fails. It takes about 20 minutes on 2 CPU
+cores. What each script prints goes to `results/<script>.txt`, its figure and tables beside that.
 """
 
 import shutil

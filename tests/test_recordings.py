@@ -3,6 +3,7 @@
 import csv
 import gzip
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -405,19 +406,8 @@ def test_models_are_saved_with_the_other_files_or_not_at_all(tmp_path, monkeypat
         files.check_directory(str(tmp_path), "other")
 
 
-SNIPPET = """
-import keras
-import pandas as pd
-
-model = keras.models.load_model("results/classify_recordings.keras")
-labels = pd.read_csv("results/classify_recordings.csv", dtype=str)["label"]
-
-steps = pd.read_csv("extensions/data/japanese_vowels.csv.gz")  # a row for each time step
-recording = steps[steps["recording"] == 640]
-X = recording.drop(columns=["recording", "speaker", "split"]).to_numpy()
-probabilities = model.predict(X[None], verbose=0)[0]  # X[None]: a batch of one
-print(labels[probabilities.argmax()], probabilities.max())
-"""
+QUESTIONS = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+SNIPPET = re.search(r"```python\n(.*?)```", QUESTIONS, flags=re.DOTALL)[1]
 
 
 def write_slopes(file):

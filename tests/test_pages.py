@@ -1,8 +1,9 @@
-"""README against the code: links, commands, options, functions, figures, snippets."""
+"""README and the pages in docs against the code: links, commands, options, functions, snippets."""
 
 import ast
 import importlib
 import inspect
+import os
 import re
 import shlex
 import shutil
@@ -16,48 +17,69 @@ from bilstm import get_bi_lstm_model
 from common.command_line import HELP
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, flags=re.DOTALL)
-PROSE = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
-CODE = re.findall(r"`([^`]+)`", PROSE)
+PAGES = {
+    page: page.read_text(encoding="utf-8")
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+}
+README = PAGES[ROOT / "README.md"]
+TEXT = "\n".join(PAGES.values())
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
+CODE = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
 FILES = [
     file
     for file in ROOT.rglob("*.py")
     if not any(part.startswith(".") for part in file.relative_to(ROOT).parts)
 ]
-SNIPPETS = [block for language, block in BLOCKS if language == "python"]
+SNIPPETS = [  # one reads what a script has saved: tests/test_recordings.py tries it
+    block for language, block in BLOCKS if language == "python" and "results/" not in block
+]
 LINES = [line for language, block in BLOCKS if not language for line in block.splitlines()]
 COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ") and "FOLDER" not in line]
 
 
-def anchors():
-    headings = re.findall(r"^#+ (.*)$", PROSE, flags=re.MULTILINE)
+def prose(page):
+    return re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
+
+
+def anchors(page):
+    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_links():
-    targets = re.findall(r"\]\(([^)]+)\)", PROSE)
-    assert len(targets) > 30
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links(page):
+    targets = re.findall(r"\]\(([^)]+)\)", prose(page))
+    assert len(targets) > 2
     for target in targets:
-        if target.startswith("#"):
-            assert target[1:] in anchors()
-        elif not re.match(r"https://[\w./-]+$", target):
-            assert (ROOT / target).exists(), target
+        file, _, anchor = target.partition("#")
+        if file.startswith("http"):
+            assert re.match(r"https://[\w./-]+$", target), target
+            continue
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(linked), target
+
+
+def test_pages_are_linked_from_readme_and_back():
+    for page in PAGES:
+        if page.name != "README.md":
+            assert f"](docs/{page.name}" in README
+            assert "](../README.md)" in PAGES[page].split("##")[0]
 
 
 def test_every_file_is_linked_or_stands_in_a_command():
     for file in FILES:
-        if (
-            file.name not in ("__init__.py", "common.py", "conftest.py")
-            and file.parent.name != "tests"
-        ):
-            module = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-            assert f"]({file.relative_to(ROOT).as_posix()})" in README or module in README
+        names = ("__init__.py", "common.py", "conftest.py")
+        if file.name not in names and file.parent.name != "tests":
+            path = file.relative_to(ROOT).as_posix()
+            module = path.removesuffix(".py").replace("/", ".")
+            linked = f"]({path})" in TEXT or f"](../{path})" in TEXT
+            assert linked or module in TEXT, path
 
 
 def test_figures():
     figures = {path.name for path in (ROOT / "docs" / "figures").glob("*.png")}
-    shown = set(re.findall(r"!\[[^]]+\]\(docs/figures/([^)]+)\)", README))
+    shown = set(re.findall(r"\]\((?:docs/)?figures/([^)]+)\)", TEXT))
     sys.path.insert(0, str(ROOT / "docs"))
     refreshed = {
         f"{script.split('.')[-1]}.png" for script in importlib.import_module("refresh").SCRIPTS
@@ -121,7 +143,8 @@ def test_pytest_commands_select_tests():
 
 
 def test_options():
-    table = dict(re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", README, flags=re.MULTILINE))
+    rows = re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", README, flags=re.MULTILINE)
+    table = dict(rows)
     assert {"seed", "output", "show", *(option.replace("_", "-") for option in HELP)} == set(table)
     for option, meaning in HELP.items():
         assert table[option.replace("_", "-")].strip() == meaning
@@ -147,8 +170,8 @@ def test_names():
     assert len(identifiers) > 20
     for identifier in identifiers:
         assert identifier in names, identifier
-    for functions in re.findall(r"`(get_\w+|train_\w+)`", PROSE):
-        assert functions in names
+    functions = [code for code in CODE if re.fullmatch(r"(get|train)_\w+", code)]
+    assert set(functions) <= names
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
@@ -159,9 +182,9 @@ def test_snippets_run_in_an_empty_folder(snippet, tmp_path):
     snippet = snippet.replace(paste, inspect.getsource(get_bi_lstm_model))
     (tmp_path / "empty.py").write_text(snippet, encoding="utf-8")
     subprocess.run(
-        [sys.executable, "-W", "error::DeprecationWarning", "empty.py"],
+        [sys.executable, "-W", "error::DeprecationWarning:__main__", "empty.py"],
         cwd=tmp_path,
-        env={"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
         check=True,
         stdout=subprocess.DEVNULL,
     )
