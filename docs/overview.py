@@ -62,8 +62,8 @@ def draw(losses, by_length, known):
 def main(options):
     lengths = pd.read_csv(options.output / "variable_length.csv")
     lengths = lengths[lengths.setting == lengths.setting.iloc[-1]]  # each at its best rate
-    by_length = lengths.melt(
-        ["model", "run"], lengths.filter(like="accuracy_").columns, "length", "accuracy"
+    by_length = lengths.filter(regex="model|run|accuracy_").melt(
+        ["model", "run"], var_name="length", value_name="accuracy"
     )
     by_length["length"] = by_length.length.str.removeprefix("accuracy_").astype(int)
     models = {name: MODELS[name](options.timesteps, options.units) for name in NAMES}
