@@ -40,7 +40,7 @@ def draw(losses, by_length, known):
         by_length: DataFrame with the columns `model`, `run`, `length` and `accuracy`.
         known: as `get_known` returns it.
     """
-    figure, all_axes = plt.subplots(1, 3, figsize=(10, 4), layout="constrained")
+    figure, all_axes = plt.subplots(1, 3, figsize=(9.5, 3.8), layout="constrained")
     left, middle, right = all_axes
     for axes, (_, rows) in zip((left, middle), losses.groupby("setting", sort=False), strict=True):
         for name, line in zip(NAMES, LINES, strict=False):
