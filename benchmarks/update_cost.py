@@ -75,7 +75,7 @@ WAYS = {
     "fit, once per sequence (tutorial)": (fit_each_sequence, 1 / 1000),
     "train_on_batch": (train_each_batch, 1 / 50),
     "fit, once": (fit_once, 1 / 20),
-    "fit, once, compiled": (fit_once_compiled, 1 / 10),
+    "fit, once, compiled": (fit_once_compiled, 1 / 2),
     "train_model": (call_train_model, 1),
     "PyTorch loop": (train_with_pytorch, 1 / 20),
     "JAX scan": (train_with_jax, 1),
