@@ -6,7 +6,7 @@ Tutorial section "Compare LSTM to Bidirectional LSTM".
 
 trains each model 30 times on 250 sequences, one per update. Expect the lowest loss from the
 bidirectional LSTM, no better accuracy than the forward one has, and from all others a loss that is
-higher than that of a guess by the number of the step. It takes about 9 seconds on 2 CPU cores.
+higher than that of a guess by the number of the step. It takes about 8 seconds on 2 CPU cores.
 `--runs 1` shows one run, as the tutorial does. Whether it is the model or the learning rate:
 extensions/compare_learning_rates.py.
 """

@@ -5,7 +5,7 @@ Tutorial section "Comparing Bidirectional LSTM Merge Modes".
     python compare_merge_modes.py
 
 trains each model 30 times on 250 sequences, one per update. Expect sum and concat close
-together, ave a little behind, mul far behind. It takes about 12 seconds on 2 CPU cores.
+together, ave a little behind, mul far behind. It takes about 9 seconds on 2 CPU cores.
 `--runs 1` shows one run, as the tutorial does.
 """
 

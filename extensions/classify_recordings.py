@@ -5,7 +5,7 @@
 tells nine men apart by how each says /ae/: the Japanese Vowels (extensions/data/LICENCE.md), 270
 recordings to train on and 370 to test on, of 7 to 29 time steps with 12 features each. Expect 97%
 of them right with one direction and 98% with both; but 97% also by a linear discriminant of each
-recording's mean, which is blind to order. It takes about 80 seconds on 2 CPU cores.
+recording's mean, which is blind to order. It takes about 90 seconds on 2 CPU cores.
 
     python -m extensions.classify_recordings --data mine.csv --label activity
 

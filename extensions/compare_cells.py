@@ -5,8 +5,8 @@
 trains the three recurrent layers of Keras, forward and bidirectional, 30 times each by 3,000
 updates of one sequence: on 3,000 sequences, on 300 gone through ten times, on 30 gone through a
 hundred times; at 0.001 and at the learning rate that is best for each. Expect the plain RNN behind
-the other two, and the GRU ahead of the LSTM only where there are 30 sequences. It takes about a
-minute and a half on 2 CPU cores. Times per update differ each time you run it, so they are printed
+the other two, and the GRU ahead of the LSTM only where there are 30 sequences. It takes about 70
+seconds on 2 CPU cores. Times per update differ each time you run it, so they are printed
 but in no file.
 """
 

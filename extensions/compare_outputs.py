@@ -9,7 +9,7 @@ sequences and on 30,000, one per update, at a learning rate of 0.001 and at the 
 Expect no difference between the first two, as `Dense` treats every time step by itself. The last
 state alone is a harder problem, but one that can be learned: at 0.001 its test loss is as low after
 1,000 sequences, and twice as high after 30,000; at the best rates it is more than twice as high
-after 1,000, and hardly higher after 30,000. It takes about a minute and a half on 2 CPU cores. With
+after 1,000, and hardly higher after 30,000. It takes about a minute on 2 CPU cores. With
 a single `--learning-rate`, all models train at that one.
 """
 

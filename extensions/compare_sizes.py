@@ -6,8 +6,8 @@ trains forward LSTMs of 10, 20 and 40 memory cells, and bidirectional ones with 
 on sequences of 10, 20 and 40 time steps: each 30 times on 1,000 sequences, one per update, at 0.001
 and at the learning rate that is best for it. Expect the second direction to win at every size and
 length at 0.001, and no clear difference, between directions or sizes, at the best rates. The loss
-of a step hardly changes with the length, so that of a sequence grows with it. It takes about a
-minute and a half on 2 CPU cores. `--units` are those of the forward models.
+of a step hardly changes with the length, so that of a sequence grows with it. It takes about 75
+seconds on 2 CPU cores. `--units` are those of the forward models.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

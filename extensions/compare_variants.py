@@ -7,7 +7,7 @@ steps, one per update: at a learning rate of 0.001, and each at its best one, ch
 At their best rates expect none to be clearly worse, and none far from the standard LSTM's test loss
 of 0.09 and 0.08. Coupled gates are better by 0.02, and at 40 steps so is an LSTM without a forget
 gate: a running sum is to be kept, never forgotten. At 0.001 they differ by 0.03 at most.
-It takes about a minute and a half on 2 CPU cores.
+It takes about a minute on 2 CPU cores.
 
 Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants of it
 on three tasks, each tuned on its own. None was significantly better. Forget gate and output

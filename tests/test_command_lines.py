@@ -24,7 +24,7 @@ SMALL = {
     "compare_directions": MANY_RUNS,
     "compare_merge_modes": MANY_RUNS,
     "extensions.inside_lstm": MANY_RUNS,
-    "extensions.compare_learning_rates": MANY_RATES,
+    "extensions.compare_learning_rates": MANY_RATES.replace("--timesteps 4", "--timesteps 2"),
     "extensions.train_to_the_end": MANY_RATES,
     "extensions.compare_cells": MANY_RATES.replace("--sequences 6", "--sequences 3 6"),
     "extensions.compare_sizes": MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
