@@ -1,13 +1,14 @@
 """Recordings: sequences of measurements, each with one label, read from a CSV file and checked."""
 
 import gzip
+import re
 import zlib
 
 import numpy as np
 import pandas as pd
 
-LARGEST = 1e30  # of a number in a file
-PADDING = -LARGEST  # so that no time step of a recording looks like padding
+LARGEST = 1e18  # of a number in a file: its square, too, is a number in float32
+PADDING = -1e30  # no time step of a recording can look like padding
 TEST_SHARE = 0.25  # of each label's recordings, in a file that has no split of its own
 HELD_OUT_SHARE = 0.2  # of each class of training recordings
 
@@ -29,7 +30,7 @@ def read_recordings(file, label, seed=0):
     Returns:
         DataFrame with a row for each recording, in the order in which they begin: `recording` and
         `label`, both str; `split`, `train` or `test`; and `values`, each a float64 array of shape
-        `(n_timesteps, n_features)`.
+        `(n_timesteps, n_features)`. Its `attrs["features"]` lists the names of the features.
 
     Raises:
         ValueError: something is wrong with the file; in one line, with its name, and the column
@@ -51,6 +52,7 @@ def read_recordings(file, label, seed=0):
             is_test = draw_from_each(recordings.label, TEST_SHARE, np.random.default_rng(seed))
             recordings["split"] = np.where(is_test, "test", "train")
         recordings["values"] = np.split(values[order], ends)
+        recordings.attrs["features"] = list(features)
         _check_labels(recordings, label, "split" in cells)
     except ValueError as error:
         raise ValueError(f"{str(file)!r}: {error}") from None
@@ -155,12 +157,17 @@ def _read_cells(file):
             # No line is the header yet, so that all rows must be as long as the first; and a blank
             # one counts, so that the index tells the row.
             cells = pd.read_csv(
-                text, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False
+                text,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                skipinitialspace=True,
             ).fillna("")
     except pd.errors.EmptyDataError:
         raise ValueError("is empty") from None
     except pd.errors.ParserError as error:
-        raise ValueError(f"is not a CSV file: {str(error).split('error: ')[-1].strip()}") from None
+        raise ValueError(_describe_parser_error(str(error))) from None
     except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"is not a CSV file in UTF-8: {error}") from None
     except OSError as error:
@@ -174,11 +181,26 @@ def _read_cells(file):
     return cells
 
 
+def _describe_parser_error(error):
+    """Say in this file's words what pandas' C parser could not read."""
+    cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error)
+    quote = re.search(r"inside string starting at row (\d+)", error)
+    if cells:
+        return f"row {cells[2]}: has {cells[3]} cells, the first row {cells[1]}; are there commas?"
+    if quote:
+        return f"row {int(quote[1]) + 1}: a quotation mark is not closed"
+    return f"is not a CSV file: {error.split('error: ')[-1].strip()}"
+
+
 def _check_columns(cells, label):
     columns = cells.columns
+    if len(columns) == 1:
+        hint = "commas must separate the columns" if ";" in columns[0] or "\t" in columns[0] else ""
+        raise ValueError(f"has one column alone, {columns[0]!r}{hint and ': ' + hint}")
     for number, column in enumerate(columns, 1):
         if not column:
-            raise ValueError(f"column {number} has no name")
+            index = " (an index? to_csv(index=False) writes none)" if number == 1 else ""
+            raise ValueError(f"column {number} has no name{index}")
     if not columns.is_unique:
         raise ValueError(f"has two columns {columns[columns.duplicated()][0]!r}")
     if label in ("recording", "split"):
@@ -215,10 +237,11 @@ def _to_numbers(cells):
     bad = np.argwhere(~(np.abs(values) < LARGEST))  # NaN, too
     if len(bad):
         row, column = bad[0]
-        raise ValueError(
-            f"column {cells.columns[column]!r}, row {cells.index[row]}:"
-            f" {cells.iloc[row, column]!r} is not a number between {-LARGEST:g} and {LARGEST:g}"
+        cell = cells.iloc[row, column]
+        wrong = (
+            f"{cell!r} is not a number between {-LARGEST:g} and {LARGEST:g}" if cell else "is empty"
         )
+        raise ValueError(f"column {cells.columns[column]!r}, row {cells.index[row]}: {wrong}")
     return values
 
 

@@ -156,8 +156,8 @@ def answer(scores, known, confusion):
         f" {with_interval(accuracy['bidirectional'], share=True)}, {forward} than the forward one"
         f" and {backward} than the backward one. The trap, its last output with"
         f" return_sequences=True, has {with_interval(accuracy['last output'], share=True)}, which"
-        f" is {last}. Without an LSTM: {without}. All that is for these test recordings; the saved"
-        f" model's {n_right / n_test:.3f} means {low:.3f} to {high:.3f} for others like them (95%"
+        f" is {last} than that. Without an LSTM: {without}. All that is for these test recordings; the"
+        f" saved model's {n_right / n_test:.3f} means {low:.3f} to {high:.3f} for others like them (95%"
         " interval)."
     )
 
@@ -187,7 +187,10 @@ def main(options):
         f"{len(values):,} recordings of {lengths.min()} to {lengths.max()} time steps, with"
         f" {n_features} features; {is_train.sum():,} to train on, {(~is_train).sum():,} to test on."
     )
-    print(f"Classes, in the order of the model's outputs: {', '.join(classes)}")
+    print("Features:", ", ".join(recordings.attrs["features"]))
+    counts = recordings.label.value_counts()
+    shown = ", ".join(f"{label} ({counts[label]})" for label in classes)
+    print(f"Classes, in the order of the model's outputs, with their recordings: {shown}")
 
     X = keras.utils.pad_sequences(values, dtype="float32", padding="post", value=PADDING)
     y = recordings.label.map(classes.index).to_numpy()
@@ -234,7 +237,7 @@ def main(options):
     shares = np.tile(confusion.sum(axis=1) / len(test[1]), (len(test[1]), 1))
     by_means = discriminate_means(values[is_train], train[1], values[~is_train])
     known = {
-        "most frequent label": score_classes(test[1], shares),
+        "most frequent test label": score_classes(test[1], shares),
         "discriminant of the means": score_classes(test[1], by_means),
     }
     last = scores[scores.epoch == options.epochs].drop(columns="epoch")
