@@ -156,9 +156,9 @@ def answer(scores, known, confusion):
         f" {with_interval(accuracy['bidirectional'], share=True)}, {forward} than the forward one"
         f" and {backward} than the backward one. The trap, its last output with"
         f" return_sequences=True, has {with_interval(accuracy['last output'], share=True)}, which"
-        f" is {last} than that. Without an LSTM: {without}. All that is for these test recordings; the"
-        f" saved model's {n_right / n_test:.3f} means {low:.3f} to {high:.3f} for others like them (95%"
-        " interval)."
+        f" is {last} than that. Without an LSTM: {without}. All that is for these test recordings;"
+        f" the saved model's {n_right / n_test:.3f} means {low:.3f} to {high:.3f} for others like"
+        " them (95% interval)."
     )
 
 

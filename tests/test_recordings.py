@@ -203,7 +203,7 @@ BAD = {  # what is in the file, and what the message must name
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", ["not a CSV file"]),
     "another encoding": (GOOD.replace("up", "ü").encode("latin-1"), ["not a CSV file"]),
     "compressed": (gzip.compress(GOOD.encode()), ["not a CSV file"]),
-    "a quote that never ends": (GOOD.replace("a,up,3", 'a,"up,3'), ["not a CSV file"]),
+    "a quote that never ends": (GOOD.replace("a,up,3", 'a,"up,3'), ["row 4", "quotation mark"]),
 }
 BAD_GZ = {
     "not compressed": (GOOD, ["not a CSV file"]),
