@@ -37,6 +37,7 @@ from scipy.special import expit  # the sigmoid
 
 from common.figures import LINES, draw_known, draw_means
 from common.files import save
+from common.floors import score_step_number
 from common.results import count, describe_runs, in_words, interval, summarize, with_interval
 from common.training import train_runs
 from data import get_sequences, score_labels, tabulate_sequence
@@ -287,7 +288,7 @@ def main(options):
         seed=options.seed,
     )
     rng = np.random.default_rng(options.seed)
-    chosen_by, y_chosen_by = get_sequences(N_NEW, options.timesteps, rng)
+    chosen_by, _ = get_sequences(N_NEW, options.timesteps, rng)
     X, y = get_sequences(N_NEW, options.timesteps, rng)
     predictions = run_model(X, model.get_weights())["prediction"]  # of the last run
     difference = np.abs(predictions - model.predict(X, verbose=0)).max()
@@ -307,8 +308,7 @@ def main(options):
     print(f"Correlation of state and sum, {describe_runs(options.runs)}:")
     by_step = summarize(tabulate_by_step(models), ["cell", "step"]).correlation
     print(by_step.unstack("cell", sort=False).to_string())
-    by_step_alone = score_labels(y, np.broadcast_to(y_chosen_by.mean(axis=0), y.shape))
-    known = {"step number alone": by_step_alone["accuracy"]}
+    known = {"step number alone": score_step_number(options.timesteps)["accuracy"]}
     print(answer(models))
 
     unit = cells.unit[cells.follows_best].iloc[0]
