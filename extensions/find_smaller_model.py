@@ -43,7 +43,15 @@ import pandas as pd
 
 from common.figures import LINES, draw_means, draw_over_parameters
 from common.files import save
-from common.results import count, describe_runs, in_words, summarize, with_interval
+from common.floors import get_known
+from common.results import (
+    count,
+    describe_runs,
+    in_words,
+    summarize,
+    tabulate_known,
+    with_interval,
+)
 from common.training import time_updates, train_runs
 from common.tuning import PUBLISHED_RATE, find_best_rates, get_tuning_seed
 from data import get_sequences, score_labels
@@ -357,6 +365,8 @@ def main(options):
     table = summarize(shown, KEYS).assign(**{"all of 100 right": perfect, "seconds": seconds})
     print(f"On {N_TEST:,} new sequences, {describe_runs(options.runs)}:")
     print(table.reset_index().to_string(index=False))
+    print(tabulate_known(get_known(options.timesteps)).to_string())
+
     print(answer(scores, errors))
     figure = draw(scores, errors)
     scores = scores.drop(columns="seconds")

@@ -406,8 +406,9 @@ def test_models_are_saved_with_the_other_files_or_not_at_all(tmp_path, monkeypat
         files.check_directory(str(tmp_path), "other")
 
 
-QUESTIONS = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
-SNIPPET = re.search(r"```python\n(.*?)```", QUESTIONS, flags=re.DOTALL)[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+SNIPPET = next(block for block in BLOCKS if ".keras" in block)
 
 
 def write_slopes(file):
