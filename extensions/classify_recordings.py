@@ -51,7 +51,7 @@ from common.files import save
 from common.recordings import PADDING, discriminate_means, get_classes, hold_out, score_classes
 from common.results import describe_runs, differences, in_words, print_comparison, with_interval
 from common.training import train_runs
-from common.tuning import PUBLISHED_RATE, choose_rates
+from common.tuning import choose_rates, get_settings
 
 N_TUNING_RUNS = 20
 
@@ -206,9 +206,8 @@ def main(options):
         "last output": get_last_output_model(each_step, steps, n_classes),
     }
     settings = {"batch_size": options.batch_size, "n_epochs": options.epochs, "seed": options.seed}
-    first_rate, *other_rates = options.learning_rate
-    best, rates = dict.fromkeys(models, first_rate), {}
-    if other_rates:
+    best = dict.fromkeys(models, options.learning_rate[0])
+    if len(set(options.learning_rate)) > 1:
         best, _ = choose_rates(
             models,
             lambda rng: hold_out(*train, rng),
@@ -217,15 +216,13 @@ def main(options):
             n_runs=N_TUNING_RUNS,
             **settings,
         )
-        if PUBLISHED_RATE in options.learning_rate:
-            rates[f"{PUBLISHED_RATE:g}"] = PUBLISHED_RATE
-    setting = "best" if other_rates else f"{first_rate:g}"
+    rates = get_settings(best, options.learning_rate)
     _, scores = train_runs(
         models,
         lambda rng: (train, test),
         score_classes,
         n_runs=options.runs,
-        learning_rates={**rates, setting: best},
+        learning_rates=rates,
         **settings,
     )
 
@@ -242,6 +239,7 @@ def main(options):
     }
     last = scores[scores.epoch == options.epochs].drop(columns="epoch")
     print_comparison(models, last, known)
+    setting = last.setting.iloc[-1]  # each at its best rate
     print(answer(last[last.setting == setting], known, confusion))
     table = pd.DataFrame(confusion, columns=[f"predicted {label}" for label in classes])
     table.insert(0, "label", classes)
