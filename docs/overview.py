@@ -31,6 +31,7 @@ from data import get_sequences, score_labels
 RATES = (0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1)
 N_TUNING_RUNS = 100
 NAMES = ["lstm_forw", "lstm_back_aligned", "bilstm_con"]
+STYLES = [LINES[0], LINES[2], LINES[3]]  # as in compare_directions.py
 TITLES = ["the tutorial's comparison", "each at its best learning rate", "a limit set by the end"]
 
 
@@ -45,13 +46,13 @@ def draw(losses, by_length, known):
     figure, all_axes = plt.subplots(1, 3, figsize=(9.5, 3.8), layout="constrained")
     left, middle, right = all_axes
     for axes, (_, rows) in zip((left, middle), losses.groupby("setting", sort=False), strict=True):
-        for name, line in zip(NAMES, LINES, strict=False):
+        for name, line in zip(NAMES, STYLES, strict=True):
             draw_runs(axes, name, rows.pivot(index="run", columns="update", values=name), line)
         draw_known(axes, {"step number alone": known["step number alone"]})
         axes.set(xlabel="update (1 sequence each)", ylim=(0, 0.75))
     left.set_ylabel("training loss (cross-entropy, nats)")
     middle.legend(loc="upper right", fontsize="small")
-    draw_means(right, by_length, "length", "accuracy", by="model", lines=[LINES[0], LINES[2]])
+    draw_means(right, by_length, "length", "accuracy", by="model", lines=[LINES[0], LINES[3]])
     right.set(xlabel="length (time steps)", ylabel="accuracy per time step")
     right.legend(fontsize="small")
     for axes, title in zip(all_axes, TITLES, strict=True):
