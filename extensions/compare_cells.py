@@ -32,21 +32,14 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
+from common.choosing import get_views, print_choices
 from common.figures import draw_known, draw_means
 from common.files import save
 from common.floors import get_known
 from common.results import (
-    count,
-    describe_runs,
-    describe_setting,
-    differences,
-    in_words,
-    summarize,
-    tabulate_known,
-    with_interval,
+    count, describe_runs, differences, in_words, summarize, tabulate_known, with_interval,
 )
-from common.training import time_trainings
-from common.tuning import train_at_best_rates
+from common.training import Training, train_model, train_runs
 from data import get_sequences, score_labels
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
@@ -58,17 +51,14 @@ N_TUNING_RUNS = 10
 N_TIMES = 20  # that the training of each model is timed
 
 
-def get_cell_model(
-    n_timesteps, n_units=20, cell=layers.LSTM, bidirectional=False, learning_rate=0.001
-):
+def get_cell_model(n_timesteps, cell=layers.LSTM, bidirectional=False, *, n_units=20):
     """Build and compile a recurrent model that predicts a label at every time step.
 
     Args:
         n_timesteps: length of the sequences, a whole number.
-        n_units: memory cells in each direction.
         cell: recurrent layer class of Keras: `layers.SimpleRNN`, `layers.GRU` or `layers.LSTM`.
         bidirectional: read the sequence in both directions and concatenate the outputs.
-        learning_rate: step size of the optimizer, Adam.
+        n_units: memory cells in each direction.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
@@ -84,8 +74,7 @@ def get_cell_model(
     # each step, which takes long to compile where sequences are long.
     output = layers.Dense(1, activation="sigmoid")
     model = keras.Sequential([keras.Input((n_timesteps, 1)), recurrent, output])
-    optimizer = keras.optimizers.Adam(learning_rate)
-    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
+    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
     return model
 
 
