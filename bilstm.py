@@ -16,7 +16,7 @@ is lesson 10's recipe, with its 20,901 parameters. Expect 99% of the time steps 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(__file__, __doc__, n_threads=1, runs=None)
+    options = start_script(__file__, __doc__, n_threads=1, any_backend=True, runs=None)
 
 import keras
 import matplotlib.pyplot as plt
@@ -83,7 +83,8 @@ def main(options):
     model.summary()
 
     speed_up_fit(model)  # for speed alone: without this line the training is the same
-    history = LossHistory()  # the loss every few updates; Keras keeps one for the whole pass
+    # The loss every few updates: what `fit` returns has one value for the whole pass.
+    history = LossHistory(len(X), options.batch_size)
     model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])
 
     # New sequences, which the model has not seen; beside it what one gets right that knows how

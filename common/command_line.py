@@ -33,19 +33,24 @@ LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
 RATES = 1e-30, 1e30  # all well within Keras' float type
 
 
-def start_script(script, description, n_threads=os.cpu_count(), **defaults):  # noqa: B008
+def start_script(script, description, n_threads=os.cpu_count(), any_backend=False, **defaults):  # noqa: B008
     """Begin a script: read its options, then load Keras, quietly.
 
     Args:
         script: the script's `__file__`.
         description: the script's docstring, for `--help`.
         n_threads: how many trainings run side by side. A single one is too small to share.
+        any_backend: the script runs on any backend of Keras, not on TensorFlow alone.
         **defaults: as for `make_parser`.
 
     Returns:
         What `read_options` returns.
     """
-    options = read_options(make_parser(script, description, **defaults))
+    parser = make_parser(script, description, **defaults)
+    options = read_options(parser)
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow" and not any_backend:
+        parser.error(f"KERAS_BACKEND is {backend!r}: compiled training needs 'tensorflow'")
     load_keras(n_threads)
     return options
 

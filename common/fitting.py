@@ -5,27 +5,33 @@ import numpy as np
 
 
 class LossHistory(keras.callbacks.Callback):
-    """Record the training loss along one epoch of `fit`, as means over some updates each.
+    """Record the training loss along one pass of `fit`, as means over some updates each.
 
     Keras calls it once per `steps_per_execution` updates. After `fit`, `updates` holds the
     number of updates made at each record, and `losses` the mean loss of the updates since the
     record before. If a last, smaller batch is among them, every sequence counts alike.
+
+    Args:
+        n_sequences: that `fit` is given.
+        batch_size: sequences per update.
     """
 
+    def __init__(self, n_sequences, batch_size=1):
+        super().__init__()
+        self.n_sequences, self.batch_size = n_sequences, batch_size
+
     def on_train_begin(self, logs=None):
-        self._first = int(self.model.optimizer.iterations)
-        self._totals = [(0, 0.0, 0.0)]
+        self._means = []
 
     def on_train_batch_end(self, batch, logs=None):
-        # Keras reports the mean loss from the first update on; here are the sums behind it.
-        loss = self.model.metrics[0]
-        updates = int(self.model.optimizer.iterations) - self._first
-        self._totals.append((updates, float(loss.total), float(loss.count)))
+        self._means.append(float(logs["loss"]))  # over all sequences so far
 
     def on_train_end(self, logs=None):
-        updates, losses, sequences = np.array(self._totals).T
-        self.updates = updates[1:].astype(int)
-        self.losses = np.diff(losses) / np.diff(sequences)
+        updates = self.model.steps_per_execution * np.arange(1, len(self._means) + 1)
+        self.updates = np.minimum(updates, self.params["steps"])
+        n_seen = np.minimum(self.updates * self.batch_size, self.n_sequences)
+        sums = np.concatenate([[0.0], self._means * n_seen])
+        self.losses = np.diff(sums) / np.diff(n_seen, prepend=0)
 
 
 def speed_up_fit(model, n_updates=10):

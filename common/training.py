@@ -29,8 +29,11 @@ import tensorflow as tf
 # One training ---------------------------------------------------------------------------------
 
 
-def train_model(model, X, y, batch_size=1, sample_weight=None):
+def train_model(model, X, y=None, batch_size=1, sample_weight=None):
     """Train as `model.fit(X, y, batch_size=batch_size, shuffle=False)` does, in one call.
+
+    The tutorial's function of this name takes the number of time steps, and draws its sequences
+    itself; this one takes sequences and labels.
 
     What is compiled stays with the model: a second call with arrays of the same shapes starts at
     once.
@@ -50,6 +53,11 @@ def train_model(model, X, y, batch_size=1, sample_weight=None):
         TypeError or ValueError: `batch_size` is not a whole number of 1 or more, the arrays
             are empty or differ in length, or the model is not compiled.
     """
+    if y is None:
+        raise TypeError(
+            f"train_model takes sequences X and labels y, not {X!r} alone:"
+            " train_model(model, *get_sequences(250, n_timesteps))"
+        )
     arrays = _as_tensors(X, y, sample_weight)
     losses, _ = _compile_training(model, arrays[0], batch_size, {}).train(None, *arrays)
     return losses.numpy()

@@ -33,6 +33,7 @@ SCRIPTS = [
     "extensions.classify_recordings",
     "extensions.sine_to_cosine",
     "benchmarks.update_cost",
+    "benchmarks.interval_coverage",
     "docs.overview",
 ]
 LARGEST_FIGURE = 250_000  # bytes
