@@ -112,7 +112,7 @@ def main(options):
             axes.plot(by_run, color=line["color"], linewidth=0.8, alpha=0.45)  # every update
     axes.axhline(known["step number alone"]["loss"], color="black", label="step number alone")
     axes.set_title(f"Directions of an LSTM: {describe_runs(options.runs)}")
-    axes.set_xlabel("update")
+    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
     axes.set_ylabel("training loss (cross-entropy, nats)")
     axes.legend(loc="upper right")
     axes.grid(alpha=0.3)

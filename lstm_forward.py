@@ -101,7 +101,7 @@ def main(options):
     axes.plot(losses["update"], losses["loss"], color="#0b2a4a", linestyle="-", marker=".")
     axes.axhline(baseline["loss"], color="black", linewidth=0.9, label="step number alone")
     axes.set_title("Forward LSTM")
-    axes.set_xlabel("update")
+    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
     axes.set_ylabel("training loss (cross-entropy, nats)")
     axes.legend()
     axes.grid(alpha=0.3)

@@ -9,36 +9,30 @@ chosen, the paired difference of two models, its 95% interval. What this estimat
 difference if three fresh runs choose and a fourth is reported. Beside it stands the usual way: one
 rate for each model, chosen by as many other runs as are then reported.
 
-The table is that of `extensions.compare_learning_rates` with 120 runs, made first if it is not in
-the folder of the output, in about four minutes: `--runs` says with how many runs (30 hide rare
-failures). Expect 0.90 to 0.95 for most pairs of models, and less for a pair in which a model fails
-once in a hundred runs or less: a draw that holds no such run knows nothing of it. It takes about
-a minute on 2 CPU cores.
+The table is that of `extensions.compare_learning_rates` with 120 runs, made first if it is not
+there, in about five minutes (30 runs would hide rare failures); or, with `--scores FILE`, that of
+another script. Expect 0.90 to 0.96 for each pair of models. Beside the table it takes about 5
+seconds on 2 CPU cores.
 """
-
-if __name__ == "__main__":  # the options come first: pandas and SciPy take a while to load
-    from common.command_line import make_parser, read_options, run
-
-    others = dict.fromkeys(("timesteps", "units", "sequences", "batch_size", "learning_rate"))
-    options = read_options(make_parser(__file__, __doc__, runs=120, **others))
 
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from common.choosing import choose_rates, draw_choosers
+from common.choosing import choose_rates, draw_choosers, get_keys
+from common.command_line import make_parser, read_options, run
 from common.files import save
 from common.results import count, interval
 
 ROOT = Path(__file__).parents[1]
-SCRIPT = "extensions.compare_learning_rates"
 N_DRAWS = 2000
 N_FRESH = 400_000  # draws of four runs, for what the intervals estimate
-# The pairs that the answers of SCRIPT compare.
+# The pairs that the answers of extensions.compare_learning_rates compare.
 PAIRS = [
     ("lstm_back_aligned", "lstm_forw"),
     ("bilstm_con", "lstm_forw"),
@@ -54,15 +48,26 @@ PAIRS = [
 ]
 
 
-def read_losses(options):
-    """Return the test losses of SCRIPT by model: dict of arrays of shape `(n_runs, n_rates)`."""
-    file = options.output / f"{SCRIPT.split('.')[-1]}_scores.csv"
-    if not file.exists():
-        command = [sys.executable, "-m", SCRIPT, "--runs", str(options.runs)]
-        command += ["--output", str(options.output.resolve()), "--seed", str(options.seed)]
+def make_scores(options):
+    """Return the file of the scores of compare_learning_rates, made if it has not as many runs."""
+    folder = options.output / options.name
+    file = folder / "compare_learning_rates_scores.csv"
+    if not file.exists() or pd.read_csv(file).run.max() < options.runs:
+        command = [sys.executable, "-m", "extensions.compare_learning_rates"]
+        command += ["--runs", str(options.runs), "--seed", str(options.seed)]
+        command += ["--output", str(folder.resolve())]
         subprocess.run(command, cwd=ROOT, check=True)
+    return file
+
+
+def read_losses(file):
+    """Return the test losses of a table by what was trained: dict of `(n_runs, n_rates)`."""
     scores = pd.read_csv(file)
+    names = scores[get_keys(scores)].astype(str).agg(" ".join, axis=1)
+    scores = scores.assign(model=names)[scores["update"] == scores["update"].max()]
     tables = scores.pivot(index=["model", "run"], columns="learning_rate", values="loss")
+    # As `choose_rates` takes them: what is not finite is the worst.
+    tables = tables.where(np.isfinite(tables), np.nanmax(tables[np.isfinite(tables)]))
     return {name: tables.loc[name].to_numpy() for name in scores.model.unique()}
 
 
@@ -119,12 +124,10 @@ def cover(differences, targets):
 
 
 def main(options):
-    losses = read_losses(options)
-    worst = max(np.max(table[np.isfinite(table)]) for table in losses.values())
-    losses = {name: np.nan_to_num(table, nan=worst, posinf=worst) for name, table in losses.items()}
+    losses = read_losses(options.scores or make_scores(options))
     n_all = len(next(iter(losses.values())))
     rng = np.random.default_rng(options.seed)
-    pairs = [pair for pair in PAIRS if set(pair) <= set(losses)]
+    pairs = [pair for pair in PAIRS if set(pair) <= set(losses)] or [*combinations(losses, 2)]
     targets = estimate_targets(losses, pairs, rng)
     rows = []
     for n_runs in (10, 30):
@@ -140,22 +143,10 @@ def main(options):
         f"Share of nominal 95% intervals that cover what they estimate, drawn from"
         f" {count(n_all, 'run')} {N_DRAWS:,} times (each share is right to about {error:.2f}):"
     )
-    print(
-        coverage.pivot(index="pair", columns="runs")
-        .round(3)
-        .loc[coverage.pair.unique()]
-        .to_string()
-    )
+    print(coverage.round(3).to_string(index=False))
     low = coverage[coverage.coverage < 0.90 - error]
-    print(
-        "Below 0.90: "
-        + (
-            ", ".join(
-                f"{row.pair} ({row.runs} runs, {row.coverage:.2f})" for row in low.itertuples()
-            )
-            or "none"
-        )
-    )
+    names = [f"{row.pair} ({row.runs} runs, {row.coverage:.2f})" for row in low.itertuples()]
+    print(f"Answer: pairs below 0.90 by more than that error: {', '.join(names) or 'none'}.")
     save(options, draw(coverage), coverage=coverage)
 
 
@@ -163,16 +154,8 @@ def draw(coverage):
     """Draw the coverage of each pair by either way, a panel for each number of runs."""
     figure, all_axes = plt.subplots(1, 2, figsize=(9, 4.5), sharey=True, layout="constrained")
     for axes, (n_runs, rows) in zip(all_axes, coverage.groupby("runs"), strict=True):
-        axes.plot(
-            rows.coverage, rows.pair, "o", color="#0b2a4a", label="chosen by three other runs"
-        )
-        axes.plot(
-            rows.coverage_of_usual_way,
-            rows.pair,
-            "x",
-            color="#c1440e",
-            label="one rate for all runs",
-        )
+        axes.plot(rows.coverage, rows.pair, "o", label="a rate chosen by three other runs")
+        axes.plot(rows.coverage_of_usual_way, rows.pair, "x", label="one rate for all runs")
         axes.axvline(0.95, color="black", linewidth=0.9)
         axes.set_title(f"{n_runs} runs", fontsize="medium")
         axes.set_xlabel("share of intervals that cover")
@@ -185,4 +168,7 @@ def draw(coverage):
 
 
 if __name__ == "__main__":
-    run(main, options)
+    others = dict.fromkeys(("timesteps", "units", "sequences", "batch_size", "learning_rate"))
+    parser = make_parser(__file__, __doc__, runs=120, **others)
+    parser.add_argument("--scores", metavar="FILE", help="table of another script: its scores")
+    run(main, read_options(parser))

@@ -28,12 +28,13 @@ HELP = {
     "runs": "independent trainings of each model at each learning rate",
     "epochs": "passes over the training sequences",
 }
+N_CORES = os.cpu_count()
 LARGEST_COUNT = 2**31 - 1  # the largest size of an axis that all of TensorFlow takes
 LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
 RATES = 1e-30, 1e30  # all well within Keras' float type
 
 
-def start_script(script, description, n_threads=os.cpu_count(), any_backend=False, **defaults):  # noqa: B008
+def start_script(script, description, n_threads=N_CORES, any_backend=False, **defaults):
     """Begin a script: read its options, then load Keras, quietly.
 
     Args:

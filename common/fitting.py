@@ -38,18 +38,16 @@ def speed_up_fit(model, n_updates=10):
     """Let `model.fit` make some compiled updates before it goes back to Python.
 
     The training stays the same. `evaluate` and `predict` stay as they are, as to compile them
-    takes longer than they do. With a GPU, or on another backend than TensorFlow, this does nothing
-    but to let `fit` make some updates at a time.
+    takes longer than they do. On another backend than TensorFlow this does nothing.
 
     Args:
         model: compiled Keras model.
         n_updates: updates until `fit` calls its callbacks.
     """
-    model.steps_per_execution = n_updates
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
-        if not tf.config.list_physical_devices("GPU"):  # XLA has no cuDNN LSTM
-            model.jit_compile = True
-            model.make_train_function()
-            model.jit_compile = False
+        model.steps_per_execution = n_updates
+        model.jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
+        model.make_train_function()
+        model.jit_compile = False

@@ -106,7 +106,9 @@ class _CompiledTraining:
             rest = rest if rates is None else [rates[-1], *rest]
             last = self._update(rates is not None, tuple(rest))
             parts.append([value[None] for value in last])
-        losses, *metrics = (tf.concat(of_updates, axis=0) for of_updates in zip(*parts))  # noqa: B905
+        losses, *metrics = (
+            tf.concat(of_updates, axis=0) for of_updates in zip(*parts, strict=True)
+        )
         return losses, [tf.reduce_mean(values) for values in metrics]
 
     def _update(self, has_rate, elements):
@@ -197,7 +199,10 @@ class Training:
     after: Callable = lambda name, run, learning_rate, model: None
 
 
-def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, training=Training()):
+ONE_PASS = Training()
+
+
+def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, training=ONE_PASS):
     """Train each model many times, on all cores: each run with new weights and data of its own.
 
     All models and learning rates of a run share its data, and all rates start from the same
@@ -331,10 +336,11 @@ class _Work:
         for run in share.weights:
             data = self.draw_run(run)
             for learning_rate in self.learning_rates:
-                if not self.stopped.is_set():
-                    result = self.train_once(share, run, data, learning_rate)
-                    self.training.after(share.name, run, learning_rate, share.model)
-                    self.results[share.name, run, learning_rate] = result
+                if self.stopped.is_set():
+                    return
+                result = self.train_once(share, run, data, learning_rate)
+                self.training.after(share.name, run, learning_rate, share.model)
+                self.results[share.name, run, learning_rate] = result
 
     def train_once(self, share, run, data, learning_rate):
         """Make one training; return its losses, a Series, and its scores, a list of dicts."""

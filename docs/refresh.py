@@ -33,7 +33,6 @@ SCRIPTS = [
     "extensions.classify_recordings",
     "extensions.sine_to_cosine",
     "benchmarks.update_cost",
-    "benchmarks.interval_coverage",
     "docs.overview",
 ]
 LARGEST_FIGURE = 250_000  # bytes
