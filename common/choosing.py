@@ -31,6 +31,10 @@ class View:
     words: str
     scores: pd.DataFrame
 
+    def where(self, column, value):
+        """Return the view of the rows in which a column has a value."""
+        return View(self.words, self.scores[self.scores[column] == value])
+
 
 def get_views(scores, seed=0, by="loss"):
     """Return what is reported of a table: as published, and each run at a rate chosen by others.
@@ -149,11 +153,9 @@ def print_choices(scores, seed=0, by="loss"):
     table = table.reindex(columns=np.sort(scores.learning_rate.unique()), fill_value=0)
     print(table.rename(columns="{:g}".format).rename_axis(columns=None).to_string())
     at_edge = choices.at_edge.groupby(trained, sort=False).mean()
-    for name, share in at_edge[at_edge >= 0.25].items():
-        print(
-            f"The grid is too narrow for {name}: {share:.0%} of its runs choose the smallest or the"
-            " largest learning rate."
-        )
+    narrow = [f"{name} ({share:.0%})" for name, share in at_edge[at_edge >= 0.25].items()]
+    if narrow:
+        print(f"The grid is too narrow (runs that choose its edge): {', '.join(narrow)}.")
 
 
 def pick_losses(losses, view):

@@ -110,6 +110,9 @@ def read_options(parser):
     """
     name = Path(parser.prog).stem
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
+    for option, value in vars(options).items():
+        if isinstance(value, list):  # each value once
+            setattr(options, option, list(dict.fromkeys(value)))
     if not options.show:
         draw_to_files_alone()
     elif not can_show():

@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from common.choosing import View, get_views, print_choices
+from common.choosing import get_views, print_choices
 from common.comparing import train_by_options
 from common.figures import draw_known, draw_means
 from common.files import save
@@ -190,9 +190,7 @@ def main(options):
     views = get_views(scores, options.seed)
     print_choices(scores, options.seed)
     for n_different in options.sequences:
-        of_number = [
-            View(view.words, view.scores[view.scores.sequences == n_different]) for view in views
-        ]
+        of_number = [view.where("sequences", n_different) for view in views]
         for panel, names in PANELS.items():
             print(f"\n{n_different:,} different sequences, {panel}")
             print_comparison({name: models[name] for name in names}, of_number, known)

@@ -28,12 +28,12 @@ import numpy as np
 import pandas as pd
 from keras import layers
 
-from common.choosing import get_views, print_choices
-from common.comparing import train_by_options
+from common.choosing import get_views
+from common.comparing import report, train_by_options
 from common.figures import LINES, add_legend
 from common.files import save
 from common.floors import get_known
-from common.results import answer, describe_runs, interval, print_comparison
+from common.results import FEWEST_RUNS, describe_runs, interval
 from common.training import make_get_data
 from data import get_sequences, score_labels
 from extensions.variant_cell import VARIANTS, VariantCell
@@ -104,17 +104,15 @@ def main(options):
         draw_data = partial(get_sequences, n_timesteps=n_timesteps)
         get_data = make_get_data(draw_data, options.sequences)
         _, of_length = train_by_options(models, get_data, score_labels, options)
-        print_choices(of_length, options.seed)
-        views = get_views(of_length, options.seed)
         found = {"Greff and others": list(VARIANTS.values())}
-        print_comparison(models, views, get_known(n_timesteps), **found)
-        print(answer(views, pairs))
+        report(models, of_length, get_known(n_timesteps), pairs, options, **found)
         of_length.insert(0, "timesteps", n_timesteps)
         scores.append(of_length)
-    print(
-        f"Were all equal, one or more of {len(pairs)} such intervals would miss 0 with a"
-        f" probability of up to {1 - 0.95 ** len(pairs):.0%}."
-    )
+    if options.runs >= FEWEST_RUNS:
+        print(
+            f"Were all equal, one or more of {len(pairs)} such intervals would miss 0 with a"
+            f" probability of up to {1 - 0.95 ** len(pairs):.0%}."
+        )
     scores = pd.concat(scores, ignore_index=True)
     save(options, draw(get_views(scores, options.seed)), scores=scores)
 

@@ -197,7 +197,7 @@ def count_learned(scores):
 def answer(view):
     """Say in how many runs of a view each model learns it, and how long it remembers."""
     table = count_learned(view.scores)
-    shares = table.pivot(index="timesteps", columns="model", values="share").sort_index()
+    shares = table.pivot(index="timesteps", columns="model", values="share")
     learned = (shares >= 0.5).cummin()  # it is no use to learn the longer if the shorter fails
     reach = [
         f"{name} {shares.index[learned[name]].max() if learned[name].any() else 'none'}"

@@ -247,25 +247,18 @@ def state_after(layer, n_timesteps):
     return np.asarray(layer(X, initial_state=ones)[-1])[0]  # the cell state, or the GRU's state
 
 
-@pytest.mark.parametrize("n_timesteps", [1, 10, 50])
+@pytest.mark.parametrize("n_timesteps", [1, 50])
 def test_what_is_left_of_a_state(n_timesteps):
     """At first a gate keeps sigmoid(bias) of a state at each step: in an LSTM and in a GRU."""
-    lstm = layers.LSTM(4, return_state=True)
-    assert state_after(lstm, n_timesteps) == pytest.approx(0.7310586**n_timesteps, rel=1e-4)
-    lstm = layers.LSTM(4, return_state=True, unit_forget_bias=False)
-    assert state_after(lstm, n_timesteps) == pytest.approx(0.5**n_timesteps, rel=1e-4)
-    gru = layers.GRU(4, return_state=True)
-    assert state_after(gru, n_timesteps) == pytest.approx(0.5**n_timesteps, rel=1e-4)
-
-    chrono = {"bias_initializer": ChronoBias(50), "return_state": True}
-    lstm = layers.LSTM(4, unit_forget_bias=False, **chrono)
-    left = state_after(lstm, n_timesteps)
-    times = np.exp(lstm.get_weights()[2][4:8])
-    np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
-    gru = layers.GRU(4, **chrono)
-    left = state_after(gru, n_timesteps)
-    times = np.exp(gru.get_weights()[2][0, :4])
-    np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
+    forget_0 = partial(layers.LSTM, unit_forget_bias=False)
+    for build, keep in ((layers.LSTM, expit(1)), (forget_0, 0.5), (layers.GRU, 0.5)):
+        left = state_after(build(4, return_state=True), n_timesteps)
+        np.testing.assert_allclose(left, keep**n_timesteps, rtol=1e-4)
+    for build, gate in ((forget_0, np.s_[4:8]), (layers.GRU, np.s_[0, :4])):
+        layer = build(4, bias_initializer=ChronoBias(50), return_state=True)
+        left = state_after(layer, n_timesteps)
+        times = np.exp(layer.get_weights()[2][gate])
+        np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
 
 
 def test_gradient_against_finite_differences():
@@ -295,7 +288,7 @@ def test_score_of_bits():
 def make_view(**learned):
     """Return a view of models in runs of 5 and of 9 steps, of which some of ten learn it."""
     rows = [
-        {"timesteps": timesteps, "model": model, "run": run, "accuracy": 0.95 - 0.05 * (run > n)}
+        {"timesteps": timesteps, "model": model, "run": run, "accuracy": 0.95 if run <= n else 0.9}
         for model, counts in learned.items()
         for timesteps, n in zip((9, 5), counts, strict=True)
         for run in range(1, 11)
@@ -321,9 +314,8 @@ def test_answer_about_memory():
     assert text.startswith("Runs of 10 that learn it, at 0.001, ") and "Answer, at 0.001: " in text
     counts = [line.split() for line in text.splitlines()[1:4]]
     assert counts == [["timesteps", "5", "9"], ["model"], ["short", "10", "4"]]
-    assert "sigmoid(1) = 0.731" in explain([10, 50]) and "4.4e-02 in 10, 1.6e-07 in 50" in explain(
-        [10, 50]
-    )
+    text = explain([10, 50])
+    assert "sigmoid(1) = 0.731" in text and "4.4e-02 in 10, 1.6e-07 in 50 steps" in text
 
 
 def test_few_sequences_are_repeated():
@@ -346,7 +338,7 @@ def test_trainings_are_timed():
     seconds = time_trainings(models, X, y, batch_size=5, n_times=4)
     assert list(seconds) == list(models)
     for of_model in seconds.values():
-        assert of_model.shape == (4,) and 0 < of_model.min() and of_model.max() < 0.5  # compiled
+        assert of_model.shape == (4,) and 0 < of_model.min() and of_model.max() < 0.2  # compiled
     assert np.abs(models["lstm_forw"].get_weights()[0] - before).max() > 0
 
 
