@@ -35,6 +35,11 @@ class View:
         """Return the view of the rows in which a column has a value."""
         return View(self.words, self.scores[self.scores[column] == value])
 
+    def pick(self, table):
+        """Return the view of another table by model, run and learning rate: the same trainings."""
+        trainings = self.scores[["model", "run", "learning_rate"]].drop_duplicates()
+        return View(self.words, table.merge(trainings))
+
 
 def get_views(scores, seed=0, by="loss"):
     """Return what is reported of a table: as published, and each run at a rate chosen by others.

@@ -22,7 +22,7 @@ def train_by_options(models, get_data, score, options, **settings):
     )
 
 
-def report(models, scores, known, pairs, options, **columns):
+def report(models, scores, known, pairs, options, by="loss", **columns):
     """Print how often each rate was chosen, a table for each view, and the answer in words.
 
     Args:
@@ -31,13 +31,14 @@ def report(models, scores, known, pairs, options, **columns):
         known: as for `print_comparison`.
         pairs: list of pairs of models' names, which the answer compares.
         options: of the command line.
+        by: the measure that chooses.
         **columns: as for `print_comparison`.
 
     Returns:
         List of `common.choosing.View`.
     """
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = get_views(scores, options.seed, by)
+    print_choices(scores, options.seed, by)
     print_comparison(models, views, known, **columns)
     print(answer(views, pairs))
     return views

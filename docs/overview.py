@@ -37,8 +37,7 @@ def read_lengths(options):
         pd.read_csv(options.output / f"variable_length_{table}.csv")
         for table in ("scores", "lengths")
     )
-    chosen = choose(scores, options.seed).scores
-    return lengths.merge(chosen[["model", "run", "learning_rate"]])
+    return choose(scores, options.seed).pick(lengths).scores
 
 
 def draw(losses, views, lengths, known):

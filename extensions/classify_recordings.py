@@ -35,11 +35,10 @@ from keras import layers, ops
 from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
-from common.choosing import get_views, print_choices
-from common.comparing import train_by_options
+from common.comparing import report, train_by_options
 from common.figures import draw_known, draw_means
 from common.files import save
-from common.results import answer, count, describe_runs, print_comparison
+from common.results import answer, count, describe_runs
 from extensions.compare_sizes import matching_units
 from extensions.recordings import (
     PADDING,
@@ -276,19 +275,17 @@ def main(options):
     model.optimizer.learning_rate = rate
     confusion = fit(model, train, test, options)
 
-    views = get_views(last, options.seed, "held_out_loss")
-    print_choices(last, options.seed, "held_out_loss")
     known = score_without_lstm(values, y, is_train)
-    print_comparison(models, views, known)
     pairs = [("bidirectional", "forward"), ("bidirectional", "backward")]
-    print(answer(views, [*pairs, ("last output", "bidirectional")], "accuracy"))
+    pairs.append(("last output", "bidirectional"))
+    views = report(models, last, known, pairs, options, by="held_out_loss")
+    print(answer(views, pairs, "accuracy"))
     print(answer_saved(confusion))
-    of_epochs = get_views(scores, options.seed, "held_out_loss")[-1]
     table = pd.DataFrame(confusion, columns=[f"predicted {label}" for label in classes])
     table.insert(0, "label", classes)
     save(
         options,
-        draw(of_epochs, known, confusion, classes),
+        draw(views[-1].pick(scores), known, confusion, classes),
         others={".keras": lambda file: save_model(model, file)},
         confusion=table,
         scores=scores,

@@ -18,7 +18,6 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.0003, 0.001, 0.003
     options = start_script(__file__, __doc__, sequences=50_000, batch_size=10, learning_rate=rates)
 
-from dataclasses import replace
 from functools import partial
 
 import keras
@@ -204,7 +203,7 @@ def main(options):
     known, known_by_step = score_waves(options.timesteps)
     print("Can it do regression? The test loss is the mean squared error.")
     views = report(models, scores, known, [("bidirectional", "forward")], options)
-    of_views = [replace(view, scores=by_step.merge(view.scores[KEYS])) for view in views]
+    of_views = [view.pick(by_step) for view in views]
     for view in of_views:
         report_steps(view, known_by_step)
     print(

@@ -18,7 +18,6 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     options = start_script(__file__, __doc__, learning_rate=rates, **sizes)
 
 import math
-from dataclasses import replace
 from functools import partial
 
 import keras
@@ -222,7 +221,7 @@ def main(options):
     pairs = [("bidirectional", "forward")]
     views = report(models, scores, known, pairs, options)
     print(answer(views, pairs, "accuracy"), answer_forward(views, known), sep="\n")
-    of_views = [replace(view, scores=by_length.merge(view.scores[KEYS])) for view in views]
+    of_views = [view.pick(by_length) for view in views]
     table = summarize(pd.concat([of_views[-1].scores, known_by_length]), ["length", "model"])
     print(f"Accuracy by length, {views[-1].words}:")
     print(table.accuracy.unstack()[table.index.unique("model")].to_string())
