@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.choosing import (
-    choose_rates,
-    draw_choosers,
-    get_views,
-    pick_losses,
-    print_choices,
-    tabulate_choices,
-)
+from common import choosing
 
 KEYS = ["model", "run", "learning_rate"]
 RATES = [0.001, 0.003, 0.01]
@@ -27,10 +20,9 @@ VALUES = st.sampled_from([0.25, 0.5, 1.0, nan, inf, -inf])  # few, so that many 
 def tables(draw):
     """Draw values and losses of some runs at some rates, and who chooses for whom."""
     n_runs, n_rates = draw(st.integers(2, 7)), draw(st.integers(1, 4))
-    table = st.lists(
-        st.lists(VALUES, min_size=n_rates, max_size=n_rates), min_size=n_runs, max_size=n_runs
-    )
-    return draw(table), draw(table), draw_choosers(n_runs, draw(st.integers(0, 9)))
+    row = st.lists(VALUES, min_size=n_rates, max_size=n_rates)
+    table = st.lists(row, min_size=n_runs, max_size=n_runs)
+    return draw(table), draw(table), choosing.draw_choosers(n_runs, draw(st.integers(0, 9)))
 
 
 def choose_slowly(values, losses, choosers):
@@ -40,38 +32,32 @@ def choose_slowly(values, losses, choosers):
         of_choosers = [table[run][rate] for run in choosers]
         return sum(of_choosers) / len(of_choosers) if all(map(isfinite, of_choosers)) else inf
 
-    means = [mean(values, rate) for rate in range(len(values[0]))]
-    best = 0
-    for rate in range(1, len(means)):
-        better = means[rate] < means[best]
-        as_good = means[rate] == means[best]
-        if better or (as_good and mean(losses, rate) < mean(losses, best)):
-            best = rate
-    last = len(means) - 1
-    neighbour = {0: 1, last: last - 1}.get(best)
-    at_edge = last >= 2 and neighbour is not None and means[best] < means[neighbour]
-    return best, at_edge
+    rates = range(len(values[0]))
+    best = min(rates, key=lambda rate: (mean(values, rate), mean(losses, rate), rate))
+    neighbour = {0: 1, rates[-1]: rates[-1] - 1}.get(best)
+    at_edge = len(rates) > 2 and neighbour is not None
+    return best, at_edge and mean(values, best) < mean(values, neighbour)
 
 
 @given(tables())
 def test_the_rule_against_one_in_plain_python(drawn):
     values, losses, choosers = drawn
-    found = choose_rates(np.array(values), np.array(losses), choosers)
+    found = choosing.choose_rates(np.array(values), np.array(losses), choosers)
     expected = [choose_slowly(values, losses, of_run) for of_run in choosers]
     assert list(zip(*(array.tolist() for array in found), strict=True)) == expected
 
 
 @pytest.mark.parametrize("n_runs", [2, 3, 4, 5, 30])
 def test_who_chooses(n_runs):
-    choosers = draw_choosers(n_runs, 1)
+    choosers = choosing.draw_choosers(n_runs, 1)
     assert choosers.shape == (n_runs, min(3, n_runs - 1))
     for run, others in enumerate(choosers):
         assert len({run, *others}) == 1 + len(others) and set(others) < set(range(n_runs))
-    np.testing.assert_array_equal(choosers, draw_choosers(n_runs, 1))
+    np.testing.assert_array_equal(choosers, choosing.draw_choosers(n_runs, 1))
     if n_runs > 4:
-        assert not np.array_equal(choosers, draw_choosers(n_runs, 2))
+        assert not np.array_equal(choosers, choosing.draw_choosers(n_runs, 2))
         # All others take part.
-        assert len(np.unique(np.concatenate([draw_choosers(5, seed)[0] for seed in range(9)]))) == 4
+        assert len({run for seed in range(9) for run in choosing.draw_choosers(5, seed)[0]}) == 4
 
 
 def make_scores(n_runs=12, rates=RATES, **losses):
@@ -86,32 +72,35 @@ def make_scores(n_runs=12, rates=RATES, **losses):
 def test_a_choice_depends_on_no_other_model():
     scores = make_scores(a=[0.3, 0.3, 0.3], b=[0.5, 0.1, 0.1])
     both = pd.concat([scores.assign(timesteps=5), scores.assign(timesteps=9, loss=-scores.loss)])
-    choices = tabulate_choices(both, 3)
+    choices = choosing.tabulate_choices(both, 3)
     assert choices.columns.tolist() == ["model", "timesteps", "run", "learning_rate", "at_edge"]
     assert choices.learning_rate.nunique() == 3 and len(choices) == 2 * 2 * 12
     for model, timesteps in product("ab", (5, 9)):
         rows = both[(both.model == model) & (both.timesteps == timesteps)].sample(frac=1)
-        alone = tabulate_choices(rows, 3)
+        alone = choosing.tabulate_choices(rows, 3)
         of_both = choices[(choices.model == model) & (choices.timesteps == timesteps)]
         pd.testing.assert_frame_equal(alone, of_both.reset_index(drop=True))
 
 
 def test_a_table_is_read_as_the_rule_has_it():
     """The runs and rates in any order; by an accuracy the highest."""
-    scores = make_scores(6, a=[0.2, 0.1, 0.3])
-    by_run = scores.pivot(index="run", columns="learning_rate", values="loss")
-    for by, sign in (("loss", 1), ("accuracy", -1)):
-        choices = tabulate_choices(scores.sample(frac=1, random_state=0), 4, by)
-        values = sign * scores.pivot(index="run", columns="learning_rate", values=by).to_numpy()
-        for run, rate in zip(choices.run, choices.learning_rate, strict=True):
-            best, _ = choose_slowly(values, by_run.to_numpy(), draw_choosers(6, 4)[run - 1])
-            assert rate == RATES[best] == 0.003
+    scores = make_scores(9, a=[0.3] * 3)
+    scores["accuracy"] = np.random.default_rng(1).choice([0.25, 0.5], len(scores))
+    tables = scores.pivot(index="run", columns="learning_rate")
+    losses, accuracies = tables.loss.to_numpy(), tables.accuracy.to_numpy()
+    for by, values in (("loss", losses), ("accuracy", -accuracies)):
+        choices = choosing.tabulate_choices(scores.sample(frac=1, random_state=0), 4, by)
+        choosers = choosing.draw_choosers(9, 4)
+        expected = [choose_slowly(values, losses, others) for others in choosers]
+        assert choices.learning_rate.tolist() == [RATES[rate] for rate, _ in expected]
+        assert choices.at_edge.tolist() == [at_edge for _, at_edge in expected]
+        assert choices.learning_rate.nunique() > 1
 
 
 def test_of_several_tests_the_last_one_counts():
     last = make_scores(a=[0.1, 0.2, 0.3])
     first = last.assign(update=1, loss=1 - last.loss)
-    (_, chosen) = get_views(pd.concat([first, last], ignore_index=True))
+    (_, chosen) = choosing.get_views(pd.concat([first, last], ignore_index=True))
     assert set(chosen.scores.learning_rate) == {0.001}
     assert chosen.scores["update"].tolist() == [1] * 12 + [9] * 12
 
@@ -135,13 +124,16 @@ ALONE = " (one run: nothing was chosen)"
 )
 def test_views(n_runs, rates, words, capsys):
     scores = make_scores(n_runs, rates, a=[0.2, 0.3, 0.4], b=[0.4, 0.3, 0.2])
-    views = get_views(scores)
+    views = choosing.get_views(scores)
     assert [view.words for view in views] == words
     for view in views:
         # One row of the table for each model and run.
         assert view.scores.columns.tolist() == scores.columns.tolist()
         assert view.scores.groupby(["model", "run"]).size().tolist() == [1] * 2 * n_runs
         assert len(view.scores.merge(scores)) == 2 * n_runs
+        assert view.pick(scores).scores.equals(view.scores)
+        of_b = view.where("model", "b").scores
+        assert of_b.equals(view.scores[view.scores.model == "b"])
         rates_of = view.scores.groupby("model").learning_rate.unique().map(list).to_dict()
         rate = view.words.removesuffix(ALONE).removeprefix("at ")
         is_chosen = rate.startswith("a rate chosen")
@@ -149,18 +141,18 @@ def test_views(n_runs, rates, words, capsys):
             "a": [min(rates) if is_chosen else float(rate)],
             "b": [max(rates) if is_chosen else float(rate)],
         }
-    print_choices(scores)
+    choosing.print_choices(scores)
     assert ("How often" in capsys.readouterr().out) == (n_runs > 1 and len(rates) > 1)
 
 
 def test_a_score_that_is_not_finite_is_reported():
     scores = make_scores(a=[0.3, 0.1, 0.2])
     scores.loc[scores.learning_rate.eq(0.003) & scores.run.eq(5), "loss"] = np.nan
-    (_, chosen) = get_views(scores)
+    (_, chosen) = choosing.get_views(scores)
     rates = chosen.scores.set_index("run").learning_rate
-    avoid = [run for run, others in enumerate(draw_choosers(12, 0), 1) if 4 in others]
+    avoid = [run for run, others in enumerate(choosing.draw_choosers(12, 0), 1) if 4 in others]
     assert avoid and set(rates[avoid]) == {0.01} and set(rates.drop(avoid)) == {0.003}
-    assert chosen.scores.set_index("run").loss.isna().tolist() == [run == 5 for run in rates.index]
+    assert chosen.scores.set_index("run").loss.isna().tolist() == [run == 5 for run in range(1, 13)]
 
 
 def test_losses_at_the_rates_of_a_view():
@@ -169,7 +161,7 @@ def test_losses_at_the_rates_of_a_view():
     losses = pd.DataFrame(rows, columns=["run", "learning_rate", "update"])
     losses["a"] = losses.run + losses.learning_rate + losses["update"] / 100
     losses["b"] = 10 * losses.a
-    published, chosen = (pick_losses(losses, view) for view in get_views(scores))
+    published, chosen = (choosing.pick_losses(losses, view) for view in choosing.get_views(scores))
     runs, updates = np.repeat(np.arange(1, 6), 2), np.tile([1, 2], 5)
     for found, of_b in ((published, 0.001), (chosen, 0.01)):
         assert found.columns.tolist() == ["run", "update", "a", "b"]
@@ -180,24 +172,18 @@ def test_losses_at_the_rates_of_a_view():
 
 def test_choices_in_print(monkeypatch, capsys):
     """A grid is too narrow from a quarter of the runs on; the counts are those of the table."""
-    choices = pd.DataFrame(
-        {
-            "model": ["b"] * 8 + ["a"] * 8,
-            "timesteps": 10,
-            "run": [*range(1, 9)] * 2,
-            "learning_rate": [0.001] * 2 + [0.003] * 6 + [0.003] * 7 + [0.01],
-            "at_edge": [True] * 2 + [False] * 6 + [False] * 7 + [True],
-        }
+    rows = product("ba", [10], range(1, 9))
+    choices = pd.DataFrame(rows, columns=["model", "timesteps", "run"])
+    choices["learning_rate"] = [0.001] * 2 + [0.003] * 13 + [0.01]
+    choices["at_edge"] = [True] * 2 + [False] * 13 + [True]
+    monkeypatch.setattr(choosing, "tabulate_choices", lambda *arguments: choices)
+    choosing.print_choices(
+        make_scores(8, [0.01, 0.001, 0.003, 0.03], b=[0.3] * 4).assign(timesteps=10)
     )
-    monkeypatch.setattr("common.choosing.tabulate_choices", lambda *arguments: choices)
-    print_choices(make_scores(8, [0.01, 0.001, 0.003, 0.03], b=[0.3] * 4).assign(timesteps=10))
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
     heading, rates, of_b, of_a, narrow = lines
     assert heading == "How often each learning rate was chosen:"
     assert rates.split() == ["0.001", "0.003", "0.01", "0.03"]
     assert of_b.split() == ["b", "10", "2", "6", "0", "0"]
     assert of_a.split() == ["a", "10", "0", "7", "1", "0"]
-    assert narrow == (
-        "The grid is too narrow for b 10: 25% of its runs choose the smallest or the largest"
-        " learning rate."
-    )
+    assert narrow == "The grid is too narrow (runs that choose its edge): b 10 (25%)."

@@ -33,89 +33,60 @@ SMALL = {
     "extensions.compare_variants": MANY_RUNS,
     "extensions.find_smaller_model": MANY_RUNS.replace("--units 3", "--units 1 4"),
     "extensions.inside_lstm": MANY_RUNS,
-    "extensions.long_memory": MANY_RUNS.replace("--timesteps 4", "--timesteps 4 6"),
+    "extensions.long_memory": MANY_RUNS,
     "extensions.sine_to_cosine": MANY_RATES,
     "extensions.train_to_the_end": MANY_RATES,
     "extensions.variable_length": MANY_RATES,
-    # The files of these three are tried elsewhere: here below, and in test_recordings.py.
+    # The files of these are tried elsewhere: here below, in test_recordings, in test_coverage.
+    "benchmarks.update_cost": ONE_RUN.replace("--batch-size 2", "--runs 1"),
     "extensions.classify_recordings": "--data none.csv --label kind --units 3 --epochs 2 --runs 2",
     "benchmarks.interval_coverage": "--runs 2 --scores none.csv",
-    "benchmarks.update_cost": ONE_RUN.replace("--batch-size 2", "--runs 1"),
 }
-# Of each file <script>_<what>.csv the columns, and the number of its rows.
 SEQUENCE = "step value cumulative_sum limit label"
-LOSSES = "run learning_rate update"
 TRAINED = "run learning_rate update loss accuracy"
 SCORES = f"model {TRAINED} sequence_accuracy"
-BOTH_WAYS = "lstm_forw lstm_back_aligned bilstm_con"
-MERGE_MODES = "bilstm_sum bilstm_mul bilstm_ave"
-FILES = {
-    "data": {"sequence": (SEQUENCE, 4)},
-    "lstm_forward": {"losses": ("update loss", 1)},
-    "bilstm": {"losses": ("update loss", 1)},
-    "compare_directions": {
-        "losses": (f"{LOSSES} lstm_forw lstm_back lstm_back_aligned bilstm_con", 6),
-        "scores": (SCORES, 8),
-    },
-    "compare_merge_modes": {
-        "losses": (f"{LOSSES} {MERGE_MODES} bilstm_con", 6),
-        "scores": (SCORES, 8),
-    },
-    "extensions.compare_cells": {"scores": (f"sequences {SCORES}", 48)},
-    "extensions.compare_depths": {
-        "losses": (f"{LOSSES} bilstm_x1 bilstm_x2 bilstm_x3", 12),
-        "scores": (SCORES, 12),
-    },
-    "extensions.compare_learning_rates": {
-        "losses": (
-            f"{LOSSES} {BOTH_WAYS} lstm_forw_twice lstm_forw_step {MERGE_MODES}"
-            " gru_forw rnn_forw bigru_con birnn_con",
-            12,
-        ),
-        "scores": (SCORES, 48),
-    },
-    "extensions.compare_outputs": {"scores": (f"sequences {SCORES}", 12)},
-    "extensions.compare_sizes": {
-        "scores": (
-            f"timesteps direction units parameters {TRAINED} sequence_accuracy sequence_loss",
-            16,
-        )
-    },
-    "extensions.compare_variants": {"scores": (f"timesteps {SCORES}", 16)},
-    "extensions.find_smaller_model": {
-        "errors": ("model run distance steps wrong error_rate", 63),
-        "scores": (
-            "direction units parameters sequences batch_size schedule run learning_rate update"
-            " training_accuracy loss accuracy sequence_accuracy accuracy_on_100",
-            8,
-        ),
-    },
-    "extensions.inside_lstm": {
-        "cells": ("run unit follows_best accuracy accuracy_held", 6),
-        "correlations": ("run unit step correlation", 24),
-        "steps": (
-            f"model {SEQUENCE} input_gate forget_gate candidate output_gate cell_state"
-            " hidden_state prediction rescaled_sum",
-            8,
-        ),
-    },
-    "extensions.long_memory": {
-        "gradients": ("timesteps model gradient", 20),
-        "scores": (f"timesteps model {TRAINED}", 40),
-    },
-    "extensions.sine_to_cosine": {
-        "scores": ("model run learning_rate update loss", 8),
-        "steps": ("model run learning_rate step absolute_error", 32),
-    },
-    "extensions.train_to_the_end": {
-        "losses": (f"{LOSSES} {BOTH_WAYS}", 12),
-        "scores": (SCORES, 12),
-    },
-    "extensions.variable_length": {
-        "lengths": ("model run learning_rate length accuracy", 32),
-        "scores": (f"model {TRAINED}", 8),
-    },
-}
+LOSSES = "run learning_rate update"
+ALIGNED = "lstm_back_aligned bilstm_con"
+MODES = "bilstm_sum bilstm_mul bilstm_ave"
+FILES = f"""
+data sequence 4 {SEQUENCE}
+lstm_forward losses 1 update loss
+bilstm losses 1 update loss
+compare_directions losses 6 {LOSSES} lstm_forw lstm_back {ALIGNED}
+compare_directions scores 8 {SCORES}
+compare_merge_modes losses 6 {LOSSES} {MODES} bilstm_con
+compare_merge_modes scores 8 {SCORES}
+extensions.compare_cells scores 48 sequences {SCORES}
+extensions.compare_depths losses 12 {LOSSES} bilstm_x1 bilstm_x2 bilstm_x3
+extensions.compare_depths scores 12 {SCORES}
+extensions.compare_learning_rates losses 12 {LOSSES} lstm_forw {ALIGNED} lstm_forw_twice \
+  lstm_forw_step {MODES} gru_forw rnn_forw bigru_con birnn_con
+extensions.compare_learning_rates scores 48 {SCORES}
+extensions.compare_outputs scores 12 sequences {SCORES}
+extensions.compare_sizes scores 16 timesteps direction units parameters {TRAINED} \
+  sequence_accuracy sequence_loss
+extensions.compare_variants scores 16 timesteps {SCORES}
+extensions.find_smaller_model errors 63 model run distance steps wrong error_rate
+extensions.find_smaller_model scores 8 direction units parameters sequences batch_size schedule \
+  run learning_rate update training_accuracy loss accuracy sequence_accuracy accuracy_on_100
+extensions.inside_lstm cells 6 run unit follows_best accuracy accuracy_held
+extensions.inside_lstm correlations 24 run unit step correlation
+extensions.inside_lstm steps 8 model {SEQUENCE} input_gate forget_gate candidate output_gate \
+  cell_state hidden_state prediction rescaled_sum
+extensions.long_memory gradients 10 timesteps model gradient
+extensions.long_memory scores 20 timesteps model {TRAINED}
+extensions.sine_to_cosine scores 8 model run learning_rate update loss
+extensions.sine_to_cosine steps 32 model run learning_rate step absolute_error
+extensions.train_to_the_end losses 12 {LOSSES} lstm_forw {ALIGNED}
+extensions.train_to_the_end scores 12 {SCORES}
+extensions.variable_length lengths 32 model run learning_rate length accuracy
+extensions.variable_length scores 8 model {TRAINED}
+"""
+# For each script a dict: what a file <script>_<what>.csv holds, to its number of rows and columns.
+TABLES = {}
+for line in FILES.strip().splitlines():
+    script, what, n_rows, *columns = line.split()
+    TABLES.setdefault(script, {})[what] = (int(n_rows), columns)
 
 
 def name_of(script):
@@ -138,46 +109,41 @@ def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.fixture
-def keep_compiled(monkeypatch):
-    """Return a function after whose call a script trains the models that it has compiled before.
+def check_files(script, output, printed):
+    endings = [".png", *(f"_{what}.csv" for what in TABLES[script])]
+    files = [output / f"{name_of(script)}{ending}" for ending in endings]
+    assert sorted(output.glob(f"{name_of(script)}*")) == files
+    assert printed.splitlines()[-1] == " ".join(["Saved", *map(str, files)])
+    assert ("\nAnswer" in printed) == ("." in script)
+    for file, (n_rows, columns) in zip(files[1:], TABLES[script].values(), strict=True):
+        table = pd.read_csv(file)
+        assert (len(table), table.columns.tolist()) == (n_rows, columns)
+        assert table.notna().all(axis=None)
 
-    It so draws, trains, chooses, scores, draws and writes all anew, but does not compile again.
-    """
+
+ELSEWHERE = ["bilstm", "compare_directions"]
+
+
+@pytest.mark.parametrize("script", [script for script in TABLES if script not in ELSEWHERE])
+def test_same_seed_same_files(script, run_script, tmp_path, monkeypatch, capsys):
+    """However many cores train. To save time, the second run compiles no model anew."""
     compiled, prepare = [], training._prepare
 
-    def keep(name, model, *others):
+    def prepare_and_keep(name, model, *others):
         compiled.append(model)
         return prepare(name, model, *others)
 
-    def keep_compiled():
-        models = iter(compiled)
-        again = lambda name, model, *others: prepare(name, next(models), *others)  # noqa: E731
-        monkeypatch.setattr(training, "_prepare", again)
+    def prepare_again(name, model, *others):
+        return prepare(name, compiled.pop(0), *others)
 
-    monkeypatch.setattr(training, "_prepare", keep)
-    return keep_compiled
-
-
-@pytest.mark.parametrize("script", FILES)
-def test_same_seed_same_files(script, run_script, keep_compiled, tmp_path, monkeypatch, capsys):
-    """However many cores train."""
     output, again = tmp_path / "new" / "folder", tmp_path / "again"
+    monkeypatch.setattr(training, "_prepare", prepare_and_keep)
     run_script(script, *small(script, output))
-    out = capsys.readouterr().out
-    endings = [".png", *(f"_{what}.csv" for what in sorted(FILES[script]))]
-    files = [output / f"{name_of(script)}{ending}" for ending in endings]
-    assert sorted(output.iterdir()) == files
-    assert out.splitlines()[-1] == " ".join(["Saved", *map(str, files)])
-    assert ("\nAnswer" in out) == ("." in script)
-    for what, (columns, n_rows) in FILES[script].items():
-        table = pd.read_csv(output / f"{name_of(script)}_{what}.csv")
-        assert (" ".join(table.columns), len(table)) == (columns, n_rows)
-        assert table.notna().all(axis=None)
-    keep_compiled()
+    check_files(script, output, capsys.readouterr().out)
+    monkeypatch.setattr(training, "_prepare", prepare_again)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     run_script(script, *small(script, again))
-    assert contents(again) == contents(output)
+    assert contents(again) == contents(output) and not compiled
 
 
 def test_a_user_somewhere_else(run_script, tmp_path):
@@ -187,13 +153,14 @@ def test_a_user_somewhere_else(run_script, tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in unset}
     environment["HOME"] = str(tmp_path / "file" / "home")
     output, again = tmp_path / "output", tmp_path / "again"
-    scripts = ["bilstm", "compare_directions"]
-    processes = [
-        start(script, *small(script, output), cwd=tmp_path, env=environment) for script in scripts
-    ]
-    for script, process in zip(scripts, processes, strict=True):
+    processes = {
+        script: start(script, *small(script, output), cwd=tmp_path, env=environment)
+        for script in ELSEWHERE
+    }
+    for script, process in processes.items():
         out, err = process.communicate()
         assert process.returncode == 0, err
+        check_files(script, output, out)
         if script == "bilstm":
             assert "Total params" in out and "On 1,000 new sequences: loss" in out
             assert out.count("\nExpected: [") == 4
@@ -216,7 +183,8 @@ def test_benchmark_names_what_is_absent(run_script, tmp_path, capsys):
     assert (tmp_path / "update_cost.png").exists()
 
 
-def test_seeds_and_learning_rates_differ(run_script, tmp_path):
+def test_seeds_and_learning_rates_differ(run_script, tmp_path, monkeypatch):
+    monkeypatch.setattr("common.fitting.speed_up_fit", lambda model: None)  # compiles: takes longer
     losses = set()
     for options in ("", "--seed 1", "--learning-rate 0.02"):
         run_script("lstm_forward", *small("lstm_forward", tmp_path), *options.split())
@@ -253,22 +221,18 @@ def assert_one_line_error(run_script, tmp_path, monkeypatch, capsys):
     return assert_one_line_error
 
 
-@pytest.mark.parametrize(
-    "option", ["timesteps", "units", "sequences", "batch-size", "runs", "seed"]
-)
-@pytest.mark.parametrize("value", ["0", "-1", "2.5", "", "many", "1e3", "1_000", "٣", "9" * 5000])
-def test_bad_counts_and_seeds(option, value, assert_one_line_error):
-    if (option, value) != ("seed", "0"):
-        option = f"--{option}"
-        assert_one_line_error(
-            "compare_directions", f"{option}={value}", named=[option, repr(value)]
-        )
+COUNTS = ["0", "-1", "2.5", "", "many", "1e3", "1_000", "٣", "9" * 5000]
+BAD = dict.fromkeys(["timesteps", "units", "sequences", "batch-size", "runs"], COUNTS) | {
+    "seed": [*COUNTS[1:], str(2**32)],
+    "learning-rate": ["0", "-1", "nan", "inf", "1e39", "1e-50", "", "x", "1_0", "٣"],
+}
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e39", "1e-50", "", "x", "1_0", "٣"])
-def test_bad_learning_rates(value, assert_one_line_error):
-    option = "--learning-rate"
-    assert_one_line_error("bilstm", f"{option}={value}", named=[option, repr(value)])
+@pytest.mark.parametrize("option", BAD)
+def test_bad_numbers(option, assert_one_line_error):
+    for value in BAD[option]:
+        named = [f"--{option}", repr(value)]
+        assert_one_line_error("compare_directions", f"--{option}={value}", named=named)
 
 
 @pytest.mark.parametrize(
@@ -277,7 +241,6 @@ def test_bad_learning_rates(value, assert_one_line_error):
         (["--unit", "3"], "--unit 3"),  # no abbreviations
         (["extra"], "extra"),
         (["--seed"], "--seed"),
-        (["--seed", str(2**32)], str(2**32)),
         (["--show=3"], "--show"),
         (["--show"], "--show"),  # conftest.py: no display
         (["--output", ""], "--output: ''"),
@@ -337,16 +300,10 @@ def test_all_scripts_have_that_parser(script, run_script, assert_one_line_error,
 
 @pytest.mark.parametrize("script", ["bilstm", "extensions.compare_cells"])
 def test_options_are_read_before_keras_is_loaded(script):
-    code = (
-        "import runpy, sys\n"
-        f"sys.argv = ['x', '--units', '0']\n"
-        "try:\n"
-        f"    runpy.run_module({script!r}, run_name='__main__')\n"
-        "except SystemExit as stopped:\n"
-        "    assert stopped.code == 2\n"
-        "assert not {'keras', 'tensorflow'} & set(sys.modules)\n"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, stderr=subprocess.PIPE)
+    process = start(script, "--units=0", env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1"})
+    _, err = process.communicate()
+    assert process.returncode == 2 and " argparse\n" in err
+    assert " keras\n" not in err and " tensorflow\n" not in err
 
 
 @pytest.mark.parametrize(
@@ -363,11 +320,8 @@ def test_interrupt(script, moment, tmp_path):
 
     def began():
         # The folder is made just before Keras is loaded; the progress bar tells of training.
-        return (
-            (output / "new").exists()
-            if moment == "loading"
-            else "━" in log.read_text(encoding="utf-8")
-        )
+        is_loading = (output / "new").exists()
+        return is_loading if moment == "loading" else "━" in log.read_text(encoding="utf-8")
 
     with open(log, "w") as out:
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}

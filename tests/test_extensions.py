@@ -1,7 +1,5 @@
 """Stacked models, controls, and what compare_learning_rates and train_to_the_end answer."""
 
-import re
-from itertools import product
 from types import SimpleNamespace
 
 import keras
@@ -72,68 +70,44 @@ def test_the_counting_model_is_given_the_step():
     np.testing.assert_allclose(inputs, expected, atol=1e-6)
 
 
-# What the scripts print of given scores.
+def test_pairs_that_are_compared():
+    names = "bilstm_con lstm_back_aligned lstm_forw_twice lstm_forw_step gru_forw rnn_forw"
+    pairs = {(name, "lstm_forw") for name in names.split()}
+    pairs |= {(name, "bilstm_sum") for name in ("bilstm_mul", "bilstm_ave", "bilstm_con")}
+    pairs |= {(name, "bilstm_con") for name in ("bigru_con", "birnn_con")}
+    of_panels = compare_learning_rates.get_pairs().values()
+    assert {pair for of_panel in of_panels for pair in of_panel} == pairs
+    assert {name for pair in pairs for name in pair} == {*compare_learning_rates.get_models(4, 2)}
 
 
-@pytest.fixture
-def get_output(monkeypatch, capsys):
-    """Return a function that runs the `main` of a script on scores instead of trainings."""
-
-    def get_output(script, scores):
-        losses = scores[["run", "learning_rate"]].drop_duplicates().assign(update=1)
-        losses = losses.assign(**dict.fromkeys(scores.model.unique(), 0.5))
-        monkeypatch.setattr(script, "train_by_options", lambda *args, **settings: (losses, scores))
-        monkeypatch.setattr(script, "save", lambda options, figure, **tables: plt.close(figure))
-        options = SimpleNamespace(timesteps=4, units=2, sequences=9, batch_size=1, runs=12, seed=0)
-        script.main(options)
-        return capsys.readouterr().out
-
-    return get_output
-
-
-def make_scores(rates, losses):
-    """Return the scores of 12 runs: the loss of each model at each rate, with a little noise."""
-    scores = pd.DataFrame(product(losses, range(1, 13), rates), columns=["model", "run", "rate"])
-    noise = np.random.default_rng(0).normal(0, 1e-4, len(scores))
-    loss = scores.model.map(losses) + noise
-    shares = {"accuracy": 1 - loss, "sequence_accuracy": 0.5}
-    return scores.rename(columns={"rate": "learning_rate"}).assign(update=9, loss=loss, **shares)
-
-
-def test_what_train_to_the_end_answers(get_output):
+def test_what_train_to_the_end_answers(monkeypatch, capsys):
+    """Of made-up scores: the backward model is 0.005 above the least loss that it can have."""
     least = score_backward(4)["loss"]
-    losses = {"lstm_forw": 0.05, "lstm_back_aligned": least + 0.005, "bilstm_con": 0.05}
-    scores = make_scores([0.001, 0.003], losses)
-    is_late = scores.learning_rate.eq(0.003) & scores.model.eq("lstm_forw")
-    scores.loc[is_late, ["loss", "accuracy"]] = 0.01, 0.85
-    out = get_output(train_to_the_end, scores)
-    at_start, chosen = re.findall("^Answer, (.*): the loss of (.*)", out, flags=re.MULTILINE)
-    assert (at_start[0], chosen[0]) == ("at 0.001", "at a rate chosen by three other runs")
-    text = (
-        f"lstm_back_aligned minus the least that is possible for it, {least:.3f}: higher by 0.005"
+    losses = {"lstm_forw": (0.05, 0.01), "bilstm_con": (0.05, 0.01)}
+    losses["lstm_back_aligned"] = least + 0.005, least + 0.005
+    rows = [
+        {"model": model, "run": run, "learning_rate": rate, "loss": loss, "accuracy": accuracy}
+        for model, of_rates in losses.items()
+        for run in range(1, 13)
+        for rate, loss, accuracy in zip((0.001, 0.003), of_rates, (0.95, 0.85), strict=True)
+    ]
+    scores = pd.DataFrame(rows)
+    curves = (
+        scores[["run", "learning_rate"]]
+        .drop_duplicates()
+        .assign(update=1, **dict.fromkeys(losses, 0.5))
     )
-    assert at_start[1].startswith(text) and "(within 0.01); 90%" in at_start[1]
-    assert at_start[1].endswith(" 90% to 100% of the time steps right: lstm_forw in 12 of 12 runs.")
-    assert chosen[1].endswith("lstm_forw in 0 of 12 runs.")
-    for measure in ("test loss", "accuracy"):
-        assert f"Answer, {measure}, at 0.001: bilstm_con minus lstm_forw: alike, to" in out
-    assert "best lstm_back_aligned" in out
-
-
-def test_what_compare_learning_rates_answers(get_output):
-    names = compare_learning_rates.get_models(4, 2)
-    scores = make_scores([0.001, 0.003, 0.01], dict.fromkeys(names, 0.1) | {"rnn_forw": 0.2})
-    scores.loc[scores.model.eq("gru_forw") & scores.learning_rate.eq(0.01), "loss"] = 0.9
-    out = get_output(compare_learning_rates, scores)
-    failed = re.search(r"^gru_forw +(.*)$", out.split("Runs that end")[1], flags=re.MULTILINE)
-    assert failed[1].split("  ") == ["0 of 12", "0 of 12", "12 of 12"]
-    for words in ("at 0.001", "at a rate chosen by three other runs"):
-        answers = re.findall(f"^Answer, test loss, {words}: (.*)", out, flags=re.MULTILINE)
-        pairs = re.findall(r"(\w+) minus (\w+): (\w+)", " ".join(answers))
-        expected = {
-            "lstm_forw": "lstm_back_aligned bilstm_con lstm_forw_twice lstm_forw_step gru_forw",
-            "bilstm_sum": "bilstm_mul bilstm_ave bilstm_con",
-            "bilstm_con": "bigru_con birnn_con",
-        }
-        alike = {(name, one, "alike") for one, names in expected.items() for name in names.split()}
-        assert set(pairs) == alike | {("rnn_forw", "lstm_forw", "higher")}
+    monkeypatch.setattr(train_to_the_end, "train_by_options", lambda *args, **_: (curves, scores))
+    monkeypatch.setattr(train_to_the_end, "save", lambda options, figure, **_: plt.close(figure))
+    options = {"timesteps": 4, "units": 2, "sequences": 9, "batch_size": 1, "runs": 12, "seed": 0}
+    train_to_the_end.main(SimpleNamespace(**options))
+    lines = capsys.readouterr().out.splitlines()
+    for words, n_accurate in (("0.001", 12), ("a rate chosen by three other runs", 0)):
+        assert (
+            f"Answer, at {words}: the loss of lstm_back_aligned minus the least that is possible"
+            f" for it, {least:.3f}: higher by 0.005 ± 0.000 (within 0.01); 90% to 100% of the"
+            f" time steps right: lstm_forw in {n_accurate} of 12 runs."
+        ) in lines
+    alike = "alike, to within 0.01 (+0.000 ± 0.000)"
+    answer = f"Answer, accuracy, at 0.001: bilstm_con minus lstm_forw: {alike};"
+    assert any(line.startswith(answer) for line in lines)

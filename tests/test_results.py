@@ -1,5 +1,6 @@
 """Intervals against SciPy; words and tables against hand-made numbers; figures and files."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,33 +9,11 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy import stats
 
+from common import figures, results
 from common.choosing import View
 from common.comparing import report
-from common.figures import (
-    STYLES,
-    add_legend,
-    draw_averages,
-    draw_known,
-    draw_views,
-    get_styles,
-)
 from common.files import save
-from common.results import (
-    answer,
-    compare,
-    count,
-    count_accurate,
-    count_failed,
-    describe_runs,
-    differences,
-    in_words,
-    interval,
-    print_comparison,
-    print_sequences,
-    summarize,
-    tabulate_comparison,
-    with_interval,
-)
+from common.results import in_words, interval, with_interval
 
 
 @pytest.fixture(autouse=True)
@@ -74,12 +53,13 @@ def test_values_in_print():
     assert with_interval([0.25]) == "0.250"
     assert with_interval(around(-1e-9, 0.1)) == "0.000 ± 0.100"
     assert with_interval(around(0.98, 0.03), share=True) == "0.980 (0.950 to 1.000)"
+    assert with_interval(around(0.02, 0.03), share=True) == "0.020 (0.000 to 0.050)"
     assert with_interval(around(0.5, 0.03), share=True) == "0.500 ± 0.030"
     assert with_interval([0.5, np.nan, np.inf]) == "2 of 3 not finite"
-    assert describe_runs(1) == "one run"
-    assert describe_runs(9) == "mean of 9 runs, smallest to largest"
-    assert describe_runs(10) == "mean of 10 runs, 95% interval"
-    assert (count(1, "run"), count(2000, "run")) == ("1 run", "2,000 runs")
+    assert results.describe_runs(1) == "one run"
+    assert results.describe_runs(9) == "mean of 9 runs, smallest to largest"
+    assert results.describe_runs(10) == "mean of 10 runs, 95% interval"
+    assert (results.count(1, "run"), results.count(2000, "run")) == ("1 run", "2,000 runs")
 
 
 @pytest.mark.parametrize(
@@ -130,21 +110,20 @@ PAIRED = {"a": around(0.1, 0.05), "b": around(0.3, 0.05) + around(0, 0.02)[::-1]
 def test_differences_are_paired_by_run():
     scores = make_scores(**PAIRED)
     expected = np.subtract(PAIRED["b"], PAIRED["a"])
-    np.testing.assert_array_equal(differences(scores, "loss", "b", "a"), expected)
-    assert compare(scores, "loss", "b", "a") == "b minus a: higher by 0.200 ± 0.020"
+    found = results.differences(scores, "loss", "b", "a")
+    np.testing.assert_array_equal(found, expected)
     views = [View("at 0.001", scores), View("at another", scores.assign(loss=0.5))]
-    assert answer(views, [("a", "b"), ("b", "a")]).splitlines() == [
-        "Answer, test loss, at 0.001: a minus b: lower by 0.200 ± 0.020; b minus a: higher by"
-        " 0.200 ± 0.020.",
-        "Answer, test loss, at another: a minus b: alike, to within 0.01 (+0.000 ± 0.000); b minus"
-        " a: alike, to within 0.01 (+0.000 ± 0.000).",
+    alike = "alike, to within 0.01 (+0.000 ± 0.000)"
+    assert results.answer(views, [("a", "b"), ("b", "a")]).splitlines() == [
+        "Answer, test loss, at 0.001: a minus b: lower by 0.200 ± 0.020;"
+        " b minus a: higher by 0.200 ± 0.020.",
+        f"Answer, test loss, at another: a minus b: {alike}; b minus a: {alike}.",
     ]
-    assert answer(views[:1], [("a", "b")], "accuracy") == (
-        "Answer, accuracy, at 0.001: a minus b: higher by 0.200 ± 0.020."
-    )
+    text = "Answer, accuracy, at 0.001: a minus b: higher by 0.200 ± 0.020."
+    assert results.answer(views[:1], [("a", "b")], "accuracy") == text
     small = scores.assign(sequence_loss=scores.loss / 3)  # has a margin of its own
-    expected = "b minus a: higher by 0.067 ± 0.007 (within 0.1)"
-    assert compare(small, "sequence_loss", "b", "a") == expected
+    text = "b minus a: higher by 0.067 ± 0.007 (within 0.1)"
+    assert results.compare(small, "sequence_loss", "b", "a") == text
 
 
 class Sized:
@@ -152,10 +131,10 @@ class Sized:
         self.count_params = lambda: size
 
 
-def test_table_of_a_comparison(capsys):
-    scores = make_scores(**PAIRED, c=[0.2] * 12)
-    models = {"b": Sized(1781), "a": Sized(20_901)}  # in this order; c is not shown
-    table = tabulate_comparison(models, scores[scores.model != "c"], KNOWN, note=["x", "y"])
+def test_table_of_a_comparison():
+    scores = make_scores(**PAIRED)
+    models = {"b": Sized(1781), "a": Sized(20_901)}  # in this order
+    table = results.tabulate_comparison(models, scores, KNOWN, note=["x", "y"])
     assert table.index.tolist() == ["b", "a", *KNOWN]
     assert table.to_dict("list") == {
         "parameters": ["1,781", "20,901", "", ""],
@@ -167,90 +146,83 @@ def test_table_of_a_comparison(capsys):
         "runs no better than step number": ["12 of 12", "0 of 12", "", ""],
         "whole sequences right": ["", "", "0.500", ""],
     }
-    views = [View("at 0.001", scores), View("at another", scores.head(5).assign(run=1))]
-    print_comparison(models, views[:1], KNOWN)
-    heading, *lines = capsys.readouterr().out.splitlines()
-    assert heading == "On new sequences, at 0.001, mean of 12 runs, 95% interval:"
-    assert [line.split()[0] for line in lines[2:]] == ["b", "a", "step", "best"]
 
 
 def test_report_has_choices_tables_and_answers(capsys):
-    scores = pd.concat([make_scores(**PAIRED), make_scores(**PAIRED).assign(learning_rate=0.01)])
-    options = SimpleNamespace(seed=3)
-    views = report({"a": Sized(1), "b": Sized(2)}, scores, KNOWN, [("b", "a")], options)
-    out = capsys.readouterr().out
-    words = ["at 0.001", "at a rate chosen by three other runs"]
-    assert [view.words for view in views] == words
-    assert out.startswith("How often each learning rate was chosen:")
-    for text in words:
-        assert f"On new sequences, {text}, mean of 12 runs" in out
-        assert f"Answer, test loss, {text}: b minus a: higher by 0.200 ± 0.020." in out
+    """Tables of the models that are given, in their order."""
+    scores = make_scores(**PAIRED, c=[0.5] * 12)
+    scores = pd.concat([scores, scores.assign(learning_rate=0.01, accuracy=1.0)])
+    models, pairs, options = {"b": Sized(1), "a": Sized(2)}, [("b", "a")], SimpleNamespace(seed=3)
+    published, chosen = report(models, scores, KNOWN, pairs, options, by="accuracy")
+    assert set(published.scores.learning_rate) == {0.001}
+    assert set(chosen.scores.learning_rate) == {0.01}
+    choices, *tables = capsys.readouterr().out.split("On new sequences, ")
+    assert re.search("^c +0 +12$", choices, flags=re.MULTILINE)
+    for words, table in zip((published.words, chosen.words), tables, strict=True):
+        heading, *lines = table.splitlines()
+        assert heading == f"{words}, mean of 12 runs, 95% interval:"
+        assert [line.split()[0] for line in lines[2:6]] == ["b", "a", "step", "best"]
+        answer = f"Answer, test loss, {words}: b minus a: higher by 0.200 ± 0.020."
+        assert answer in tables[-1].splitlines()
 
 
 def test_counts_of_runs():
-    losses = [0.1, 0.25, np.nan, 0.3]
-    scores = make_scores(a=losses, b=[0.1] * 4)
-    assert count_failed(scores, KNOWN).to_dict() == {"a": "3 of 4", "b": "0 of 4"}
+    scores = make_scores(a=[0.1, 0.25, np.nan, 0.3], b=[0.1] * 4)
+    assert results.count_failed(scores, KNOWN).to_dict() == {"a": "3 of 4", "b": "0 of 4"}
     scores = pd.DataFrame({"model": ["a"] * 4 + ["b"], "accuracy": [0.9, 0.899, 1.0, 0.95, 0.1]})
-    assert count_accurate(scores, "a") == "3 of 4 runs"
-    assert count_accurate(scores, "b") == "0 of 1 run"
+    assert results.count_accurate(scores, "a") == "3 of 4 runs"
+    assert results.count_accurate(scores, "b") == "0 of 1 run"
 
 
 def test_summary_of_all_measures():
     scores = make_scores(a=around(0.02, 0.03), b=[0.1] * 11 + [np.nan]).assign(timesteps=7, other=1)
-    table = summarize(scores, ["timesteps", "model"]).sort_index()
-    assert table.index.tolist() == [(7, "a"), (7, "b")]
-    assert table.to_dict("list") == {
-        "test loss": ["0.020 ± 0.030", "1 of 12 not finite"],
-        "accuracy": ["0.980 (0.950 to 1.000)", "1 of 12 not finite"],
+    table = results.summarize(scores, ["timesteps", "model"]).sort_index()
+    assert table.to_dict("index") == {
+        (7, "a"): {"test loss": "0.020 ± 0.030", "accuracy": "0.980 (0.950 to 1.000)"},
+        (7, "b"): {"test loss": "1 of 12 not finite", "accuracy": "1 of 12 not finite"},
     }
 
 
 def test_printed_predictions(capsys):
-    y, predicted = np.array([[[0], [1]], [[1], [1]]]), np.array([[[0], [1]], [[0], [1]]])
-    print_sequences(y, predicted)
-    assert capsys.readouterr().out.splitlines() == [
-        "Expected: 0 1  Predicted: 0 1  right",
-        "Expected: 1 1  Predicted: 0 1  wrong",
-    ]
+    results.print_sequences(np.array([[[0], [1]], [[1], [1]]]), np.array([[[0], [1]], [[0], [1]]]))
+    lines = ["Expected: 0 1  Predicted: 0 1  right", "Expected: 1 1  Predicted: 0 1  wrong"]
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 # Figures.
 
 
 def test_each_name_has_a_style_of_its_own_on_all_figures():
-    names = ["new", *list(STYLES)[:5], "other", "third"]
-    colors = {style["color"] for style in get_styles(names).values()}
+    names = ["new", *list(figures.STYLES)[:5], "other", "third"]
+    colors = {style["color"] for style in figures.get_styles(names).values()}
     assert len(colors) == len(names)
-    assert all(get_styles([name])[name] == STYLES[name] for name in STYLES)
-    assert len({str(style) for style in STYLES.values()}) == len(STYLES) - 3
-    assert len(get_styles([f"model_{number}" for number in range(12)])) == 12
+    assert all(figures.get_styles([name])[name] == figures.STYLES[name] for name in figures.STYLES)
+    assert len({str(style) for style in figures.STYLES.values()}) == len(figures.STYLES) - 3
+    assert len(figures.get_styles([f"model_{number}" for number in range(12)])) == 12
 
 
-@pytest.mark.parametrize("n_runs", [2, 12])
+@pytest.mark.parametrize("n_runs", [3, 12])
 def test_means_are_drawn_with_their_intervals(n_runs):
     rng = np.random.default_rng(0)
-    scores = make_scores(**{f"m{number}": 0.1 * rng.random(n_runs) for number in range(12)})
+    scores = make_scores(**{f"m{number}": 0.1 * rng.random(n_runs) ** 9 for number in range(12)})
     scores = pd.concat([scores, scores.assign(learning_rate=0.1, loss=0.5, accuracy=1.0)])
     views = [View("one", scores), View("other", scores.assign(accuracy=0.5))]
-    figure, (axes, other) = draw_views(views, "learning_rate", "accuracy")
+    figure, (axes, other) = figures.draw_views(views, "learning_rate", "accuracy")
     assert (axes.get_title(), other.get_title()) == ("one", "other")
-    for (line, _, (bars,)), (_, rows) in zip(
-        axes.containers, scores.groupby("model", sort=False), strict=True
-    ):
+    drawn = zip(axes.containers, scores.groupby("model", sort=False), strict=True)
+    for (line, _, (bars,)), (_, rows) in drawn:
         accuracies = rows[rows.learning_rate == 0.001].accuracy
         np.testing.assert_allclose(line.get_xydata(), [[0.001, accuracies.mean()], [0.1, 1.0]])
         expected = np.clip(interval(accuracies), 0, 1)
         np.testing.assert_allclose(bars.get_segments()[0][:, 1], expected)
-    add_legend(figure)
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        container.get_label() for container in other.containers
-    ]
+    figures.add_legend(figure)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert legend == [container.get_label() for container in other.containers]
 
 
 def test_known_scores_are_thin_lines():
     _, axes = plt.subplots()
-    draw_known(axes, KNOWN | {"third": {"accuracy": 1.0}}, "accuracy")
+    figures.draw_known(axes, KNOWN | {"third": {"accuracy": 1.0}}, "accuracy")
     lines = {line.get_label(): line.get_ydata()[0] for line in axes.lines}
     assert lines == {"step number alone": 0.875, "third": 1.0}
 
@@ -260,12 +232,12 @@ def test_averages_along_the_training():
     losses = losses.assign(a=[4.0, 2.0, 8.0, 4.0], bilstm_con=1.0)
     scores = make_scores(a=[1, 1], bilstm_con=[1, 1])
     known = KNOWN | {"best possible": {"loss": 0.0}}
-    figure = draw_averages(losses, [View("at 0.001", scores)], 5, known)
+    figure = figures.draw_averages(losses, [View("at 0.001", scores)], 5, known)
     (axes,) = figure.axes
     lines = {line.get_label(): line for line in axes.lines}
     assert set(lines) == {"a", "bilstm_con", *KNOWN}
     assert lines["a"].get_xydata().tolist() == [[1, 6], [10, 3]]
-    assert lines["bilstm_con"].get_color() == STYLES["bilstm_con"]["color"]
+    assert lines["bilstm_con"].get_color() == figures.STYLES["bilstm_con"]["color"]
     assert (axes.get_title(), axes.get_xlabel()) == ("at 0.001", "update (5 sequences each)")
     assert len(axes.collections) == 2
 

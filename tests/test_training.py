@@ -33,11 +33,15 @@ def fresh(build_model):
     return build_model()
 
 
-def build(*stack, loss="binary_crossentropy", optimizer="adam", inputs=((6, 1),)):
+def build(*stack, inputs=((6, 1),), **settings):
     """Compile a stack of layers; `inputs=()` leaves it to find its shape by itself."""
     model = keras.Sequential([*map(keras.Input, inputs), *stack])
-    model.compile(loss=loss, optimizer=optimizer)
+    model.compile(**{"loss": "binary_crossentropy", "optimizer": "adam"} | settings)
     return model
+
+
+def dense_model(**settings):
+    return build(layers.Dense(1, "sigmoid"), **settings)
 
 
 def masked_model():
@@ -55,15 +59,7 @@ def regression_model():
 
 def decayed_model():
     decay = keras.optimizers.schedules.CosineDecay(0.1, 6)
-    return build(layers.Dense(1, "sigmoid"), optimizer=keras.optimizers.SGD(decay))
-
-
-def dense_model():
-    return build(layers.Dense(1, "sigmoid"))
-
-
-def unshaped_model():
-    return build(layers.Dense(1), loss="mse", inputs=())
+    return dense_model(optimizer=keras.optimizers.SGD(decay))
 
 
 def fit_losses(model, X, y, batch_size=1, **options):
@@ -72,9 +68,9 @@ def fit_losses(model, X, y, batch_size=1, **options):
     return history.losses
 
 
-def assert_same_weights(model, expected):
-    for weights, expected_weights in zip(model.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_allclose(weights, expected_weights, atol=1e-4)
+def assert_same_weights(weights, expected):
+    for array, expected_array in zip(weights, expected.get_weights(), strict=True):
+        np.testing.assert_allclose(array, expected_array, atol=1e-4)
 
 
 CASES = {
@@ -86,12 +82,9 @@ CASES = {
     "one short batch": (dense_model, {"batch_size": 100, "sample_weight": WEIGHTS}),
     # Dropout, a regularizer and layers with a state. Compiled alike, as XLA draws other dropout
     # masks from the same seed.
-    "regression": (
-        regression_model,
-        {"y": X.sum(axis=1), "batch_size": 5, "sample_weight": WEIGHTS[:, 0]},
-    ),
+    "regression": (regression_model, {"y": X.sum(1), "batch_size": 5, "sample_weight": X[:, 0, 0]}),
     "schedule of the optimizer": (decayed_model, {"batch_size": 4}),
-    "no input shape": (unshaped_model, {"batch_size": 8}),
+    "no input shape": (partial(dense_model, inputs=()), {"batch_size": 8}),
 }
 
 
@@ -104,7 +97,7 @@ def test_as_fit_trains(case):
     losses = train_model(model, **options)
     assert losses.dtype == np.float32 and losses.shape == (-(-24 // options["batch_size"]),)
     np.testing.assert_allclose(losses, fit_losses(expected_model, **options), atol=1e-5)
-    assert_same_weights(model, expected_model)
+    assert_same_weights(model.get_weights(), expected_model)
 
 
 class CountedDense(layers.Dense):
@@ -118,43 +111,25 @@ class CountedDense(layers.Dense):
 
 
 def test_what_is_compiled_serves_until_the_model_is_compiled_anew(tmp_path):
-    model, expected = build(CountedDense(1, "sigmoid")), build(layers.Dense(1, "sigmoid"))
+    model, expected = build(CountedDense(1, "sigmoid")), dense_model()
     expected.set_weights(model.get_weights())
     calls = []
-    for _ in range(2):
+    for compile_anew in (False, False, True):
+        for one in (model, expected) if compile_anew else ():
+            one.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
         losses = train_model(model, X, y, 8)
-        calls.append(CountedDense.n_calls)
         np.testing.assert_allclose(losses, fit_losses(expected, X, y, 8), atol=1e-6)
-    assert calls[0] == calls[1]
-    for one in model, expected:
-        one.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
-    losses = train_model(model, X, y, 8)
-    np.testing.assert_allclose(losses, fit_losses(expected, X, y, 8), atol=1e-6)
-    # The model can still be saved.
-    model.save(tmp_path / "model.keras")
-    custom = {"CountedDense": CountedDense}
-    assert_same_weights(keras.models.load_model(tmp_path / "model.keras", custom), expected)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "match"),
-    [
-        ((get_lstm, X, y, 0), r"batch_size.*0"),
-        ((get_lstm, X, y, 2.5), r"batch_size.*2\.5"),
-        ((get_lstm, X, y[:-1]), r"\[24, 23\]"),
-        ((get_lstm, X[:0], y[:0]), r"\[0, 0\]"),
-        ((partial(keras.Sequential, [keras.Input((6, 1))]), X, y), "compiled"),
-    ],
-)
-def test_errors_name_what_is_wrong(arguments, match):
-    build_model, *arguments = arguments
-    with pytest.raises(ValueError, match=match):
-        train_model(build_model(), *arguments)
+        calls.append(CountedDense.n_calls)
+    assert calls[0] == calls[1] < calls[2]
+    model.save(tmp_path / "model.keras")  # what is compiled does not hinder it
+    loaded = keras.models.load_model(tmp_path / "model.keras", {"CountedDense": CountedDense})
+    assert_same_weights(loaded.get_weights(), expected)
 
 
 # Many trainings.
 
 RATES = [0.01, 0.1]
+KEYS = ["run", "learning_rate"]
 
 
 def score(y, predictions):
@@ -177,13 +152,12 @@ def small():
 
 def test_tables(small):
     models, losses, scores = small
-    assert losses.columns.tolist() == ["run", "learning_rate", "update", *models]
-    rows = losses[["run", "learning_rate", "update"]].itertuples(index=False, name=None)
-    assert list(rows) == list(product(range(1, 5), RATES, range(1, 6)))
-    keys = ["model", "run", "learning_rate", "update"]
-    assert scores.columns.tolist() == [*keys, "output", "labels"]
-    rows = scores[keys].itertuples(index=False, name=None)
-    assert list(rows) == list(product(models, range(1, 5), RATES, [5]))
+    assert losses.columns.tolist() == [*KEYS, "update", *models]
+    rows = losses.set_index([*KEYS, "update"]).index.tolist()
+    assert rows == [*product(range(1, 5), RATES, range(1, 6))]
+    assert scores.columns.tolist() == ["model", *KEYS, "update", "output", "labels"]
+    rows = scores.set_index(["model", *KEYS, "update"]).index.tolist()
+    assert rows == [*product(models, range(1, 5), RATES, [5])]
     # The first loss of a run is the same at each rate; nothing else is.
     assert losses.forward.nunique() == len(losses) - 4 and scores.output.nunique() == len(scores)
 
@@ -193,14 +167,13 @@ def test_a_training_depends_on_nothing_else(small, n_cores, monkeypatch):
     """Neither on cores, runs, rates and other models nor on what had its name before."""
     models, losses, scores = small
     monkeypatch.setattr(os, "cpu_count", lambda: n_cores)
-    n_calls = CountedDense.n_calls
-    training = Training(batch_size=2)
+    n_calls, training = CountedDense.n_calls, Training(batch_size=2)
     found = train_runs({"forward": models["dropout"]}, get_data, score, [0.1], 2, 0, training)
     assert CountedDense.n_calls == n_calls  # it is compiled already
-    expected = losses[(losses.run <= 2) & (losses.learning_rate == 0.1)]
-    np.testing.assert_array_equal(found[0].forward, expected.dropout)
-    expected = scores[(scores.model == "dropout") & scores.run.le(2) & scores.learning_rate.eq(0.1)]
-    np.testing.assert_array_equal(found[1].output, expected.output)
+    expected = losses.query("run <= 2 and learning_rate == 0.1").dropout
+    np.testing.assert_array_equal(found[0].forward, expected)
+    expected = scores.query("run <= 2 and learning_rate == 0.1 and model == 'dropout'").output
+    np.testing.assert_array_equal(found[1].output, expected)
 
 
 def test_copies_share_the_runs(small):
@@ -212,7 +185,7 @@ def test_copies_share_the_runs(small):
         after=lambda name, run, rate, model: trained.update({(name, run, rate): model}),
     )
     shared = train_runs({"forward": models["forward"]}, get_data, score, RATES, 4, 0, training)
-    assert list(sorted(trained)) == list(product(["forward"], range(1, 5), RATES))
+    assert sorted(trained) == [*product(["forward"], range(1, 5), RATES)]
     assert len(set(map(id, trained.values()))) == 2
     np.testing.assert_array_equal(shared[0].forward, losses.forward)
     np.testing.assert_array_equal(shared[1].output, scores[scores.model == "forward"].output)
@@ -221,16 +194,18 @@ def test_copies_share_the_runs(small):
 def test_all_trainings_of_a_run_share_its_data(small):
     models, _, scores = small
     assert scores.labels.nunique() == 4 and set(scores.groupby("run").labels.nunique()) == {1}
-    seen = set()
+    seen = []
 
     def get_seen_data(rng):
-        data = get_data(rng)
-        seen.add(b"".join(array.tobytes() for arrays in data for array in arrays))
-        return data
+        seen.append(get_data(rng))
+        return seen[-1]
 
     train_runs(models, get_seen_data, score, RATES, 2, 7, Training(batch_size=2))
-    expected = [draw_run(get_data, 7, run) for run in (1, 2)]
-    assert seen == {b"".join(a.tobytes() for arrays in data for a in arrays) for data in expected}
+    seen, expected = (
+        {np.concatenate([train[0], test[0]]).tobytes() for train, test in runs}
+        for runs in (seen, [draw_run(get_data, 7, run) for run in (1, 2)])
+    )
+    assert seen == expected
 
 
 def test_test_data_do_not_depend_on_the_training_data():
@@ -245,58 +220,48 @@ METRICS = {"training_accuracy": keras.metrics.binary_accuracy}
 
 def constant_model(learning_rate=0.5):
     """Build a model that has the same initial weights each time."""
-    kernel, recurrent = (keras.initializers.RandomUniform(seed=seed) for seed in (1, 2))
-    initializers = {"kernel_initializer": kernel, "recurrent_initializer": recurrent}
-    lstm = layers.LSTM(3, return_sequences=True, **initializers)
     output = layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.Constant(0.3))
-    model = build(lstm, output)
-    optimizer = keras.optimizers.Adam(learning_rate)
-    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["binary_accuracy"])
-    return model
+    adam = keras.optimizers.Adam(learning_rate)
+    return build(output, optimizer=adam, metrics=["binary_accuracy"])
 
 
 def get_weighted_data(rng):
-    (X, y), test = get_data(rng)
-    return (X, y, rng.random(9)), test
+    train, test = get_data(rng)
+    return (*train, rng.random(9)[:, None]), test
 
 
 @pytest.fixture(scope="module")
 def train_constant():
     """Return a function that trains one model twice: losses, scores, and weights, by run, rate."""
-    model = constant_model()
+    models = {"m": constant_model()}
 
     def train(learning_rates, **settings):
         kept = {}
-        training = Training(
-            metrics=METRICS,
-            after=lambda _, run, rate, model: kept.update({(run, rate): model.get_weights()}),
-            **settings,
-        )
-        models, keys = {"m": model}, ["run", "learning_rate"]
+        settings["after"] = lambda _, run, rate, m: kept.update({(run, rate): m.get_weights()})
+        training = Training(metrics=METRICS, **settings)
         tables = train_runs(models, get_weighted_data, score, learning_rates, 2, 5, training)
-        return *(table.set_index(keys).sort_index() for table in tables), kept
+        return *(table.set_index(KEYS).sort_index() for table in tables), kept
 
     return train
 
 
 def assert_as_fit(trained, run, rate, orders, fit_rate):
     """Fit a new model to the data of a run, in some orders, a pass each; test it after each."""
-    losses, scores, kept = trained
+    losses, scores, weights = trained
     model = constant_model(fit_rate)
-    (X, y, weights), (test_X, test_y) = draw_run(get_weighted_data, 5, run)
+    train, (test_X, test_y) = draw_run(get_weighted_data, 5, run)
     rows = scores.loc[[(run, rate)]]
     assert rows["update"].tolist() == [9, 18, 27][: len(orders)]
     of_passes = losses.m[run, rate].to_numpy().reshape(-1, 9)
     for order, found, (_, row) in zip(orders, of_passes, rows.iterrows(), strict=True):
-        history = LossHistory(9)
-        options = {"batch_size": 1, "shuffle": False, "verbose": 0, "callbacks": [history]}
-        fit = model.fit(X[order], y[order], sample_weight=weights[order], **options)
-        np.testing.assert_allclose(found, history.losses, atol=1e-5)
-        assert row.training_accuracy == pytest.approx(fit.history["binary_accuracy"][0])
+        X, y, sample_weight = (array[order] for array in train)
+        expected = fit_losses(model, X, y, sample_weight=sample_weight)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        accuracy = model.history.history["binary_accuracy"]
+        assert [row.training_accuracy] == pytest.approx(accuracy)
         output = score(test_y, model.predict(test_X, verbose=0))["output"]
         assert row.output == pytest.approx(output, rel=1e-5)
-    for weights, expected in zip(kept[run, rate], model.get_weights(), strict=True):
-        np.testing.assert_allclose(weights, expected, atol=1e-4)
+    assert_same_weights(weights[run, rate], model)
 
 
 IN_ORDER = np.arange(9)
@@ -341,69 +306,57 @@ def test_losses_may_be_reduced_as_each_training_ends(train_constant):
 # Traps: an error, or none any more.
 
 
-def train_little(model, name="m", learning_rates=(1e-20,), n_runs=2, **settings):
-    return train_runs(
-        {name: model}, get_data, score, learning_rates, n_runs, 0, Training(**settings)
-    )
+def train_little(model, name="m", rates=(1e-20,), n_runs=2, score=score, **settings):
+    return train_runs({name: model}, get_data, score, rates, n_runs, 0, Training(**settings))
 
 
 def test_weights_are_drawn_anew_but_for_those_of_frozen_layers():
     inner = build(layers.Dense(3, name="frozen"), layers.Dense(3, name="free"), inputs=())
     model = build(inner, layers.TimeDistributed(layers.Dense(1, "sigmoid")))
     inner.layers[0].trainable = False
-    before, runs = [weights.copy() for weights in model.get_weights()], {}
-    train_little(model, after=lambda _, run, *others: runs.update({run: others[1].get_weights()}))
-    drawn_anew = [
-        [not np.allclose(*pair, atol=1e-15) for pair in zip(of_run, other, strict=True)]
-        for of_run, other in ((runs[1], before), (runs[2], before), (runs[1], runs[2]))
-    ]
+    weights = {0: [array.copy() for array in model.get_weights()]}
+    train_little(model, after=lambda _, run, *rest: weights.update({run: rest[1].get_weights()}))
     paths = [weight.path for weight in model.weights]
     expected = ["kernel" in path and "frozen" not in path for path in paths]
-    assert sum(expected) == 2 and drawn_anew == [expected] * 3
-
-
-class OwnScale(keras.Model):
-    def __init__(self):
-        super().__init__()
-        self.scale = self.add_weight(name="scale", initializer="ones")
-        self.dense = layers.Dense(1)
-
-    def call(self, inputs):
-        return self.scale * self.dense(inputs)
+    assert sum(expected) == 2
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        pairs = zip(weights[one], weights[other], strict=True)
+        assert [not np.allclose(*pair, atol=1e-15) for pair in pairs] == expected
 
 
 def own_model():
-    model = OwnScale()
+    model = keras.Sequential([layers.Dense(1)])
+    model.scale = model.add_weight(name="scale")
     model.compile(loss="mse")
     return model
 
 
 @pytest.mark.parametrize(
-    ("build_model", "settings", "match"),
+    ("train", "match"),
     [
-        (own_model, {}, "'own_scale' owns itself, outside its layers, .*own_scale/scale"),
-        (decayed_model, {}, "'m' has a schedule of its own.*schedule="),
-        *((unshaped_model, {"name": name}, name) for name in ("run", "learning_rate", "update")),
-        (unshaped_model, {"n_runs": 0}, r"n_runs.*0"),
-        (unshaped_model, {"n_epochs": 0}, r"n_epochs.*0"),
-        (unshaped_model, {"n_epochs": None}, r"n_epochs.*None"),
-        (unshaped_model, {"batch_size": 0.5}, r"batch_size.*0\.5"),
-        (unshaped_model, {"learning_rates": []}, r"learning_rates.*\[\]"),
-        (unshaped_model, {"learning_rates": [0.1, 0]}, r"learning_rates.*0\.1, 0"),
-        (unshaped_model, {"learning_rates": [np.nan]}, r"learning_rates.*nan"),
+        (lambda: train_model(dense_model(), X, y, 0), r"batch_size.*0"),
+        (lambda: train_model(dense_model(), X, y, 2.5), r"batch_size.*2\.5"),
+        (lambda: train_model(dense_model(), X, y[:-1]), r"\[24, 23\]"),
+        (lambda: train_model(dense_model(), X[:0], y[:0]), r"\[0, 0\]"),
+        (lambda: train_model(keras.Sequential([layers.Dense(1)]), X, y), "compiled"),
+        (lambda: train_little(own_model()), "owns itself, outside its layers, .*/scale"),
+        (lambda: train_little(decayed_model()), "'m' has a schedule of its own.*schedule="),
+        (lambda: train_little(dense_model(), name="run"), "'run'"),
+        (lambda: train_little(dense_model(), name="learning_rate"), "'learning_rate'"),
+        (lambda: train_little(dense_model(), name="update"), "'update'"),
+        (lambda: train_little(dense_model(), n_runs=0), r"n_runs.*0"),
+        (lambda: train_little(dense_model(), n_epochs=0), r"n_epochs.*0"),
+        (lambda: train_little(dense_model(), n_epochs=None), r"n_epochs.*None"),
+        (lambda: train_little(dense_model(), batch_size=0.5), r"batch_size.*0\.5"),
+        (lambda: train_little(dense_model(), rates=[]), r"learning_rates.*\[\]"),
+        (lambda: train_little(dense_model(), rates=[0.1, 0]), r"learning_rates.*0\.1, 0"),
+        (lambda: train_little(dense_model(), rates=[np.nan]), r"learning_rates.*nan"),
+        (lambda: train_little(dense_model(), score=lambda y, p: {"x": int("no")}), "'no'"),
     ],
 )
-def test_what_cannot_be_trained_is_named(build_model, settings, match):
+def test_what_cannot_be_trained_is_named(train, match):
     with pytest.raises(ValueError, match=match):
-        train_little(build_model(), **settings)
-
-
-def test_an_error_in_a_thread_is_raised():
-    def fail(y, predictions):
-        raise ArithmeticError("no score")
-
-    with pytest.raises(ArithmeticError, match="no score"):
-        train_runs({"m": unshaped_model()}, get_data, fail, [0.1], 2)
+        train()
 
 
 # What goes with `fit`.
@@ -411,11 +364,11 @@ def test_an_error_in_a_thread_is_raised():
 
 @pytest.mark.parametrize("prepare", [speed_up_fit, lambda model, n_updates: None])
 def test_history_holds_means_since_the_last_record(prepare):
-    model = fresh(dense_model)
+    model, history = fresh(dense_model), LossHistory(23, 2)
     prepare(model, 5)
     model.steps_per_execution = 5
-    history, options = LossHistory(23, 2), {"batch_size": 2, "shuffle": False, "verbose": 0}
-    returned = model.fit(X[:23], y[:23], callbacks=[history], **options).history["loss"]
+    options = {"batch_size": 2, "shuffle": False, "verbose": 0, "callbacks": [history]}
+    returned = model.fit(X[:23], y[:23], **options).history["loss"]
     assert history.updates.tolist() == [5, 10, 12]
     each_update = train_model(fresh(dense_model), X[:23], y[:23], 2)
     expected = each_update[:5].mean(), each_update[5:10].mean(), each_update[10:] @ [2, 1] / 3
