@@ -1,8 +1,11 @@
 """What the scripts of evidence do alike: train as the options say, and report the two views."""
 
+from functools import partial
+
 from common.choosing import get_views, print_choices
 from common.results import answer, print_comparison
-from common.training import Training, train_runs
+from common.training import Training, average_losses, make_get_data, train_runs
+from data import get_sequences, score_labels
 
 
 def train_by_options(models, get_data, score, options, **settings):
@@ -20,6 +23,23 @@ def train_by_options(models, get_data, score, options, **settings):
     return train_runs(
         models, get_data, score, options.learning_rate, options.runs, options.seed, training
     )
+
+
+def train_on_sums(models, n_timesteps, n_sequences, options, score=score_labels, **settings):
+    """Train models on the tutorial's problem, as `train_by_options` does.
+
+    Args:
+        models: dict of name to compiled Keras model.
+        n_timesteps: length of the sequences.
+        n_sequences: of each run to train on; 1,000 more are to test on.
+        options: of the command line.
+        score: as for `train_runs`.
+        **settings: of `Training`, beside the batch size. The losses are averaged, unless
+            `reduce_losses` says otherwise.
+    """
+    get_data = make_get_data(partial(get_sequences, n_timesteps=n_timesteps), n_sequences)
+    settings = {"reduce_losses": average_losses} | settings
+    return train_by_options(models, get_data, score, options, **settings)
 
 
 def report(models, scores, known, pairs, options, by="loss", **columns):

@@ -146,7 +146,7 @@ def _compile_training(model, inputs, batch_size, metrics):
 # Many trainings -------------------------------------------------------------------------------
 
 
-def _keep_all(losses):
+def keep_losses(losses):
     """Return the losses of a training by update, counted from 1."""
     return pd.Series(losses, index=np.arange(1, len(losses) + 1))
 
@@ -194,7 +194,7 @@ class Training:
     shuffle: bool = False
     schedule: Callable = lambda learning_rate, n_updates: np.full(n_updates, learning_rate)
     metrics: dict = field(default_factory=dict)
-    reduce_losses: Callable = _keep_all
+    reduce_losses: Callable = keep_losses
     copies: dict = field(default_factory=dict)
     after: Callable = lambda name, run, learning_rate, model: None
 

@@ -14,19 +14,17 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1
     options = start_script(__file__, __doc__, sequences=250, learning_rate=rates, runs=200)
 
-from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
 from common.choosing import choose, pick_losses
-from common.comparing import report, train_by_options
+from common.comparing import report, train_on_sums
 from common.figures import draw_known, draw_means, draw_runs, get_styles
 from common.files import save
 from common.floors import get_known
-from common.training import make_get_data
+from common.training import keep_losses
 from compare_directions import get_models
-from data import get_sequences, score_labels
 
 NAMES = ["lstm_forw", "lstm_back_aligned", "bilstm_con"]
 
@@ -75,10 +73,8 @@ def draw(losses, views, lengths, known):
 def main(options):
     lengths = read_lengths(options)
     models = {name: get_models(options.timesteps, n_units=options.units)[name] for name in NAMES}
-    get_data = make_get_data(
-        partial(get_sequences, n_timesteps=options.timesteps), options.sequences
-    )
-    losses, scores = train_by_options(models, get_data, score_labels, options)
+    sizes = options.timesteps, options.sequences
+    losses, scores = train_on_sums(models, *sizes, options, reduce_losses=keep_losses)
     known = get_known(options.timesteps)
     pairs = [("bilstm_con", "lstm_forw"), ("lstm_back_aligned", "lstm_forw")]
     views = report(models, scores, known, pairs, options)

@@ -14,18 +14,15 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.001, 0.002, 0.006, 0.01, 0.03, 0.06
     options = start_script(__file__, __doc__, sequences=3000, learning_rate=rates)
 
-from functools import partial
 
 import keras
 from keras import layers
 
-from common.comparing import report, train_by_options
+from common.comparing import report, train_on_sums
 from common.figures import draw_averages
 from common.files import save
 from common.floors import get_known
 from common.results import describe_runs
-from common.training import average_losses, make_get_data
-from data import get_sequences, score_labels
 
 
 def get_stacked_model(n_timesteps, n_layers=2, *, n_units=20):
@@ -57,11 +54,7 @@ def main(options):
         f"bilstm_x{n_layers}": get_stacked_model(options.timesteps, n_layers, n_units=options.units)
         for n_layers in (1, 2, 3)
     }
-    draw = partial(get_sequences, n_timesteps=options.timesteps)
-    get_data = make_get_data(draw, options.sequences)
-    losses, scores = train_by_options(
-        models, get_data, score_labels, options, reduce_losses=average_losses
-    )
+    losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
     known = get_known(options.timesteps)
     pairs = [("bilstm_x2", "bilstm_x1"), ("bilstm_x3", "bilstm_x2")]
     views = report(models, scores, known, pairs, options)

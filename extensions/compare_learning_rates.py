@@ -25,13 +25,11 @@ from keras import layers
 import compare_directions
 import compare_merge_modes
 from common.choosing import get_views, print_choices
-from common.comparing import train_by_options
+from common.comparing import train_on_sums
 from common.figures import draw_known, draw_means
 from common.files import save
 from common.floors import get_known, score_backward
 from common.results import answer, count_accurate, count_failed, describe_runs, print_comparison
-from common.training import average_losses, make_get_data
-from data import get_sequences, score_labels
 from extensions.compare_cells import get_cell_model
 
 
@@ -112,11 +110,7 @@ def draw(scores, known):
 
 def main(options):
     models = get_models(options.timesteps, options.units)
-    draw_data = partial(get_sequences, n_timesteps=options.timesteps)
-    get_data = make_get_data(draw_data, options.sequences)
-    losses, scores = train_by_options(
-        models, get_data, score_labels, options, reduce_losses=average_losses
-    )
+    losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
     known = get_known(options.timesteps)
     backward = {"best lstm_back_aligned": score_backward(options.timesteps)}
     views = get_views(scores, options.seed)

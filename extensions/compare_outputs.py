@@ -18,7 +18,6 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.0005, 0.001, 0.003, 0.03, 0.1
     options = start_script(__file__, __doc__, sequences=(1000, 30_000), learning_rate=rates)
 
-from functools import partial
 
 import keras
 import pandas as pd
@@ -26,13 +25,11 @@ from keras import layers
 from matplotlib.ticker import LogLocator, NullLocator
 
 from common.choosing import get_views
-from common.comparing import report, train_by_options
+from common.comparing import report, train_on_sums
 from common.figures import add_legend, draw_known, draw_views
 from common.files import save
 from common.floors import get_known
 from common.results import count, describe_runs
-from common.training import average_losses, make_get_data
-from data import get_sequences, score_labels
 from extensions.compare_cells import get_cell_model
 from lstm_forward import get_lstm_model
 
@@ -89,21 +86,16 @@ def draw(views, known):
 
 def main(options):
     models = {name: get(options.timesteps, n_units=options.units) for name, get in MODELS.items()}
-    draw_data = partial(get_sequences, n_timesteps=options.timesteps)
     known = get_known(options.timesteps)
     scores = []
-    for n_sequences in dict.fromkeys(options.sequences):
+    for n_sequences in options.sequences:
         print(f"\n{count(n_sequences, 'training sequence')}")
-        get_data = make_get_data(draw_data, n_sequences)
-        _, of_size = train_by_options(
-            models, get_data, score_labels, options, reduce_losses=average_losses
-        )
+        _, of_size = train_on_sums(models, options.timesteps, n_sequences, options)
         report(models, of_size, known, PAIRS, options)
         of_size.insert(0, "sequences", n_sequences)
         scores.append(of_size)
     scores = pd.concat(scores, ignore_index=True)
-    figure = draw(get_views(scores, options.seed), known)
-    save(options, figure, scores=scores)
+    save(options, draw(get_views(scores, options.seed), known), scores=scores)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.001, 0.005, 0.02, 0.2
     options = start_script(__file__, __doc__, sequences=2000, learning_rate=rates, **several)
 
-from functools import partial
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -25,13 +24,12 @@ import numpy as np
 import pandas as pd
 
 from common.choosing import get_views
-from common.comparing import report, train_by_options
+from common.comparing import report, train_on_sums
 from common.figures import add_legend, draw_known, draw_means
 from common.files import save
 from common.floors import get_known
 from common.results import count, describe_runs, in_words, with_interval
-from common.training import average_losses, make_get_data
-from data import get_sequences, score_labels
+from data import score_labels
 from extensions.compare_cells import get_cell_model
 
 SHOWN = {
@@ -174,15 +172,11 @@ def draw(views, known):
 def main(options):
     pairs = get_pairs(options.units)
     scores, known = [], {}
-    for n_timesteps in dict.fromkeys(options.timesteps):
+    for n_timesteps in options.timesteps:
         print(f"\n{count(n_timesteps, 'time step')}")
         names = [name for pair in pairs for name in reversed(pair)]
         models = {name: get_named_model(n_timesteps, name) for name in names}
-        draw_data = partial(get_sequences, n_timesteps=n_timesteps)
-        get_data = make_get_data(draw_data, options.sequences)
-        _, of_length = train_by_options(
-            models, get_data, score, options, reduce_losses=average_losses
-        )
+        _, of_length = train_on_sums(models, n_timesteps, options.sequences, options, score)
         known[n_timesteps] = {
             name: of_name | {"sequence_loss": n_timesteps * of_name["loss"]}
             for name, of_name in get_known(n_timesteps).items()

@@ -20,7 +20,6 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.001, 0.003, 0.01, 0.03, 0.1
     options = start_script(__file__, __doc__, timesteps=(10, 40), learning_rate=rates)
 
-from functools import partial
 
 import keras
 import matplotlib.pyplot as plt
@@ -29,13 +28,11 @@ import pandas as pd
 from keras import layers
 
 from common.choosing import get_views
-from common.comparing import report, train_by_options
+from common.comparing import report, train_on_sums
 from common.figures import LINES, add_legend
 from common.files import save
 from common.floors import get_known
 from common.results import FEWEST_RUNS, describe_runs, interval
-from common.training import make_get_data
-from data import get_sequences, score_labels
 from extensions.variant_cell import VARIANTS, VariantCell
 
 
@@ -101,9 +98,7 @@ def main(options):
             variant: get_variant_model(n_timesteps, variant, n_units=options.units)
             for variant in VARIANTS
         }
-        draw_data = partial(get_sequences, n_timesteps=n_timesteps)
-        get_data = make_get_data(draw_data, options.sequences)
-        _, of_length = train_by_options(models, get_data, score_labels, options)
+        _, of_length = train_on_sums(models, n_timesteps, options.sequences, options)
         found = {"Greff and others": list(VARIANTS.values())}
         report(models, of_length, get_known(n_timesteps), pairs, options, **found)
         of_length.insert(0, "timesteps", n_timesteps)

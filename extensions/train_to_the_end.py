@@ -14,9 +14,8 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.0005, 0.001, 0.003, 0.01
     options = start_script(__file__, __doc__, sequences=30_000, learning_rate=rates, runs=20)
 
-from functools import partial
 
-from common.comparing import report, train_by_options
+from common.comparing import report, train_on_sums
 from common.figures import draw_averages
 from common.files import save
 from common.floors import get_known, score_backward
@@ -26,19 +25,13 @@ from common.results import (
     describe_runs,
     in_words,
 )
-from common.training import average_losses, make_get_data
 from compare_directions import get_models
-from data import get_sequences, score_labels
 
 
 def main(options):
     models = get_models(options.timesteps, n_units=options.units)
     del models["lstm_back"]  # trained on labels in the wrong order
-    draw = partial(get_sequences, n_timesteps=options.timesteps)
-    get_data = make_get_data(draw, options.sequences)
-    losses, scores = train_by_options(
-        models, get_data, score_labels, options, reduce_losses=average_losses
-    )
+    losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
     backward = score_backward(options.timesteps)
     known = get_known(options.timesteps) | {"best lstm_back_aligned": backward}
     pairs = [("bilstm_con", "lstm_forw"), ("lstm_back_aligned", "lstm_forw")]
