@@ -3,7 +3,7 @@
     python -m docs.overview
 
 trains the directions as compare_directions.py does, on 250 sequences, at the tutorial's learning
-rate and at seven others; and draws beside them what extensions/variable_length.py has measured,
+rate and at eight others; and draws beside them what extensions/variable_length.py has measured,
 whose tables it takes from the same folder: run that first. It takes about 40 seconds on 2 CPU
 cores.
 """
@@ -11,7 +11,7 @@ cores.
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    rates = 0.001, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1
+    rates = 0.001, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.3
     options = start_script(__file__, __doc__, sequences=250, learning_rate=rates, runs=200)
 
 
