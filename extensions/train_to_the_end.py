@@ -11,7 +11,7 @@ about 100 seconds on 2 CPU cores.
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    rates = 0.0005, 0.001, 0.003, 0.01
+    rates = 0.0002, 0.001, 0.003, 0.02
     options = start_script(__file__, __doc__, sequences=30_000, learning_rate=rates, runs=20)
 
 

@@ -45,9 +45,9 @@ def dense_model(**settings):
 
 
 def masked_model():
+    masked = layers.Masking(-1.0), layers.LSTM(3, return_sequences=True)
     clipped = keras.optimizers.Adam(clipnorm=0.1)
-    lstm = layers.LSTM(3, return_sequences=True)
-    return build(layers.Masking(-1.0), lstm, layers.Dense(1, "sigmoid"), optimizer=clipped)
+    return build(*masked, layers.Dense(1, "sigmoid"), optimizer=clipped)
 
 
 def regression_model():
@@ -155,12 +155,12 @@ def small():
 
 def test_tables(small):
     models, losses, scores = small
-    assert losses.columns.tolist() == [*KEYS, "update", *models]
-    rows = losses.set_index([*KEYS, "update"]).index.tolist()
-    assert rows == [*product(range(1, 5), RATES, range(1, 6))]
-    assert scores.columns.tolist() == ["model", *KEYS, "update", "output", "labels"]
-    rows = scores.set_index(["model", *KEYS, "update"]).index.tolist()
-    assert rows == [*product(models, range(1, 5), RATES, [5])]
+    by_update = losses.set_index([*KEYS, "update"])
+    assert by_update.columns.tolist() == [*models]
+    assert by_update.index.tolist() == [*product(range(1, 5), RATES, range(1, 6))]
+    by_training = scores.set_index(["model", *KEYS, "update"])
+    assert by_training.columns.tolist() == ["output", "labels"]
+    assert by_training.index.tolist() == [*product(models, range(1, 5), RATES, [5])]
     # The first loss of a run is the same at each rate; nothing else is.
     assert losses.forward.nunique() == len(losses) - 4 and scores.output.nunique() == len(scores)
 
@@ -197,18 +197,15 @@ def test_copies_share_the_runs(small):
 def test_all_trainings_of_a_run_share_its_data(small):
     models, _, scores = small
     assert scores.labels.nunique() == 4 and set(scores.groupby("run").labels.nunique()) == {1}
-    seen = []
+    seen = set()
 
     def get_seen_data(rng):
-        seen.append(get_data(rng))
-        return seen[-1]
+        (X, y), test = get_data(rng)
+        seen.add(X.tobytes())
+        return (X, y), test
 
     train_runs(models, get_seen_data, score, RATES, 2, 7, Training(batch_size=2))
-    seen, expected = (
-        {np.concatenate([train[0], test[0]]).tobytes() for train, test in runs}
-        for runs in (seen, [draw_run(get_data, 7, run) for run in (1, 2)])
-    )
-    assert seen == expected
+    assert seen == {draw_run(get_data, 7, run)[0][0].tobytes() for run in (1, 2)}
 
 
 def test_test_data_do_not_depend_on_the_training_data():
@@ -351,7 +348,6 @@ def own_model():
         (lambda: train_little(dense_model(), name="update"), "'update'"),
         (lambda: train_little(dense_model(), n_runs=0), r"n_runs.*0"),
         (lambda: train_little(dense_model(), n_epochs=0), r"n_epochs.*0"),
-        (lambda: train_little(dense_model(), n_epochs=None), r"n_epochs.*None"),
         (lambda: train_little(dense_model(), batch_size=0.5), r"batch_size.*0\.5"),
         (lambda: train_little(dense_model(), rates=[]), r"learning_rates.*\[\]"),
         (lambda: train_little(dense_model(), rates=[0.1, 0]), r"learning_rates.*0\.1, 0"),
