@@ -97,7 +97,7 @@ def test_what_train_to_the_end_answers(monkeypatch, capsys):
         .drop_duplicates()
         .assign(update=1, **dict.fromkeys(losses, 0.5))
     )
-    monkeypatch.setattr(train_to_the_end, "train_by_options", lambda *args, **_: (curves, scores))
+    monkeypatch.setattr(train_to_the_end, "train_on_sums", lambda *_: (curves, scores))
     monkeypatch.setattr(train_to_the_end, "save", lambda options, figure, **_: plt.close(figure))
     options = {"timesteps": 4, "units": 2, "sequences": 9, "batch_size": 1, "runs": 12, "seed": 0}
     train_to_the_end.main(SimpleNamespace(**options))

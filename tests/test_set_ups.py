@@ -137,7 +137,7 @@ def test_a_notebook(run_cell, tmp_path):
 
     outputs = run_cell(f"%run compare_directions.py {options} --runs 2 --show")
     assert len(images(outputs)) == 1 and not errors(outputs)
-    outputs = run_cell(f"%run -m extensions.inside_lstm {options} --runs 2")
+    outputs = run_cell(f"%run -m extensions.inside_lstm -- {options} --runs 2")
     assert (tmp_path / "inside_lstm.png").exists() and not errors(outputs)
 
     after = run_cell(own_plot)
