@@ -124,7 +124,7 @@ def choose_rates(values, losses, choosers):
         first or the last of three or more, and strictly better than its neighbour.
     """
     means, mean_losses = (
-        np.where(np.isfinite(table), table, np.inf)[choosers].mean(axis=1)
+        np.where(np.isfinite(table), table, np.inf)[choosers].mean(axis=1).round(12)
         for table in (values, losses)
     )
     chosen = np.lexsort((mean_losses, means))[:, 0]  # by the last key first
@@ -156,7 +156,7 @@ def print_choices(scores, seed=0, by="loss"):
     print("How often each learning rate was chosen:")
     table = pd.crosstab(trained, choices.learning_rate).loc[trained.unique()]
     table = table.reindex(columns=np.sort(scores.learning_rate.unique()), fill_value=0)
-    print(table.rename(columns="{:g}".format).rename_axis(columns=None).to_string())
+    print(table.rename(columns="{:g}".format).rename_axis(index=None, columns=None).to_string())
     at_edge = choices.at_edge.groupby(trained, sort=False).mean()
     narrow = [f"{name} ({share:.0%})" for name, share in at_edge[at_edge >= 0.25].items()]
     if narrow:

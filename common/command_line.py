@@ -48,10 +48,11 @@ def start_script(script, description, n_threads=N_CORES, any_backend=False, **de
         What `read_options` returns.
     """
     parser = make_parser(script, description, **defaults)
-    options = read_options(parser)
+    parser.parse_args()  # --help ends here
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow" and not any_backend:
         parser.error(f"KERAS_BACKEND is {backend!r}: compiled training needs 'tensorflow'")
+    options = read_options(parser)
     load_keras(n_threads)
     return options
 

@@ -185,9 +185,8 @@ def print_comparison(models, views, known, **columns):
         **columns: more columns, a list with an element for each model.
     """
     for view in views:
-        scores = view.scores[view.scores.model.isin(models)]
-        print(f"On new sequences, {view.words}, {describe_runs(scores.run.max())}:")
-        print(tabulate_comparison(models, scores, known, **columns).to_string())
+        print(f"On new sequences, {view.words}, {describe_runs(view.scores.run.max())}:")
+        print(tabulate_comparison(models, view.scores, known, **columns).to_string())
 
 
 def tabulate_comparison(models, scores, known, **columns):

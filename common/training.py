@@ -68,7 +68,8 @@ class _CompiledTraining:
 
     def __init__(self, model, batch_size, metrics):
         self.model, self.batch_size, self.metrics = model, batch_size, metrics
-        self.optimizer, self.loss = model.optimizer, model.loss  # until it is compiled anew
+        # Until it is compiled anew: then it has another of these.
+        self.optimizer, self.loss = model.optimizer, model._compile_loss
         jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
         self.train = tf.function(self._train, autograph=False, jit_compile=jit_compile)
         self.predict = tf.function(model, autograph=False)
@@ -76,7 +77,7 @@ class _CompiledTraining:
     def serves(self, model, batch_size, metrics):
         """Tell whether this is the training that is asked for."""
         mine = self.optimizer, self.loss, self.batch_size, self.metrics
-        return mine == (model.optimizer, model.loss, batch_size, metrics)
+        return mine == (model.optimizer, model._compile_loss, batch_size, metrics)
 
     def _train(self, rates, *arrays):
         """Make all updates of one pass; return the losses, `(n_updates,)`, and the metrics' means.
@@ -209,7 +210,8 @@ def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, train
     weights. The result of a training depends neither on the number of runs, rates or cores nor on
     the other models. Each model is compiled once, and stays so for the next call. In the end it
     has the weights of one of its trainings. A layer that is frozen keeps the weights that it comes
-    with; those of all others are drawn anew. Keras' global random seed is set.
+    with (freeze one that was adapted to data); those of all others are drawn anew. Keras' global
+    random seed is set.
 
     Args:
         models: dict of name to compiled Keras model with one input and one output.
@@ -241,6 +243,10 @@ def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, train
         raise ValueError(f"learning_rates must be one or more, all above 0, not {learning_rates!r}")
     if clash := {"run", "learning_rate", "update"} & set(models):
         raise ValueError(f"a model cannot be named {clash.pop()!r}, as a column of the tables is")
+    copies = [copy for of_model in training.copies.values() for copy in of_model]
+    owned = [id(variable) for model in (*models.values(), *copies) for variable in model.variables]
+    if len(set(owned)) < len(owned):
+        raise ValueError("models and copies must not share layers: they are trained side by side")
     work = _Work(get_data, score, rates, seed, training)
     example = work.draw_run(1)
     n_results = len(models) * n_runs * len(rates)
@@ -353,6 +359,8 @@ class _Work:
             n_updates += len(of_pass)
             scored = self.score(*data.expected, share.predict(data.inputs).numpy())
             means = dict(zip(self.training.metrics, map(float, metrics), strict=True))
+            if clash := {"model", "run", "learning_rate", "update", *means} & set(scored):
+                raise ValueError(f"a measure cannot be named {clash.pop()!r}, as a column is")
             scores.append({"update": n_updates, **means, **scored})
         return self.training.reduce_losses(np.concatenate(losses)), scores
 
@@ -405,12 +413,16 @@ def _draw_weights(model):
     """
     weights, known = [], set()
     for layer in _get_layers(model):
+        # What is frozen, a layer or one that it wraps, keeps what it has learned.
+        parts = [part for part in layer._flatten_layers() if not part.trainable]
+        frozen = {id(variable) for part in parts for variable in part.variables}
         fresh = layer
-        if layer.trainable and layer.variables:  # one that is frozen keeps what it has learned
+        if any(id(variable) not in frozen for variable in layer.variables):
             fresh = layer.from_config(layer.get_config())
             fresh.build_from_config(layer.get_build_config())
-        weights += [variable.numpy() for variable in fresh.variables]
-        known |= {id(variable) for variable in layer.variables}
+        for variable, new in zip(layer.variables, fresh.variables, strict=True):
+            weights.append((variable if id(variable) in frozen else new).numpy())
+            known.add(id(variable))
     if others := [variable.path for variable in model.variables if id(variable) not in known]:
         raise ValueError(
             f"weights that {model.name!r} owns itself, outside its layers, cannot be drawn anew for"

@@ -124,7 +124,7 @@ def main(options):
     rates = scores.groupby("learning_rate")
     failed = rates.apply(lambda rows: count_failed(rows, known), include_groups=False)
     print("\nRuns that end no better than the step number alone, at each learning rate:")
-    print(failed.T.to_string())
+    print(failed.T.rename(columns="{:g}".format).to_string())
     for view in views:
         accurate = count_accurate(view.scores, "lstm_forw")
         print(f"lstm_forw, {view.words}: 90% to 100% of the time steps right in {accurate}")

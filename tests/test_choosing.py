@@ -47,6 +47,13 @@ def test_the_rule_against_one_in_plain_python(drawn):
     assert list(zip(*(array.tolist() for array in found), strict=True)) == expected
 
 
+def test_rounding_breaks_no_tie():
+    values = np.array([[0, 0], [0.3, 0.1], [0.2, 0.2], [0.1, 0.3]])  # equal means of the last three
+    losses = np.array([[9.0, 0.0]] * 4)
+    chosen, _ = choosing.choose_rates(values, losses, np.array([[1, 2, 3]] * 4))
+    assert chosen.tolist() == [1] * 4
+
+
 @pytest.mark.parametrize("n_runs", [2, 3, 4, 5, 30])
 def test_who_chooses(n_runs):
     choosers = choosing.draw_choosers(n_runs, 1)

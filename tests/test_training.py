@@ -314,8 +314,9 @@ def train_little(model, name="m", rates=(1e-20,), n_runs=2, score=score, **setti
 
 def test_weights_are_drawn_anew_but_for_those_of_frozen_layers():
     inner = build(layers.Dense(3, name="frozen"), layers.Dense(3, name="free"), inputs=())
-    model = build(inner, layers.TimeDistributed(layers.Dense(1, "sigmoid")))
-    inner.layers[0].trainable = False
+    wrapped = layers.TimeDistributed(layers.Dense(3, name="frozen_too"))
+    model = build(inner, wrapped, layers.TimeDistributed(layers.Dense(1, "sigmoid")))
+    inner.layers[0].trainable = wrapped.layer.trainable = False
     weights = {0: [array.copy() for array in model.get_weights()]}
     train_little(model, after=lambda _, run, *rest: weights.update({run: rest[1].get_weights()}))
     paths = [weight.path for weight in model.weights]
@@ -324,6 +325,9 @@ def test_weights_are_drawn_anew_but_for_those_of_frozen_layers():
     for one, other in ((0, 1), (0, 2), (1, 2)):
         pairs = zip(weights[one], weights[other], strict=True)
         assert [not np.allclose(*pair, atol=1e-15) for pair in pairs] == expected
+
+
+SHARED = dense_model()
 
 
 def own_model():
@@ -343,6 +347,16 @@ def own_model():
         (lambda: train_model(keras.Sequential([layers.Dense(1)]), X, y), "compiled"),
         (lambda: train_little(own_model()), "owns itself, outside its layers, .*/scale"),
         (lambda: train_little(decayed_model()), "'m' has a schedule of its own.*schedule="),
+        (lambda: train_little(SHARED, copies={"m": [SHARED]}), "share layers"),
+        (lambda: train_little(dense_model(), score=lambda *rest: {"run": 1}), "measure.*'run'"),
+        (
+            lambda: train_little(
+                dense_model(),
+                score=lambda *rest: {"a": 1},
+                metrics={"a": keras.metrics.binary_accuracy},
+            ),
+            "measure.*'a'",
+        ),
         (lambda: train_little(dense_model(), name="run"), "'run'"),
         (lambda: train_little(dense_model(), name="learning_rate"), "'learning_rate'"),
         (lambda: train_little(dense_model(), name="update"), "'update'"),
