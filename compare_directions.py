@@ -14,80 +14,109 @@ extensions/compare_learning_rates.py.
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(
-        __file__,
-        __doc__,
-        timesteps=10,
-        units=20,
-        sequences=250,
-        batch_size=1,
-        learning_rate=0.001,
-        runs=30,
-    )
-
-from functools import partial
+    options = start_script(__file__, __doc__, sequences=250)
 
 import keras
+import matplotlib.pyplot as plt
+from keras import layers
 
 from bilstm import get_bi_lstm_model
-from common.figures import draw_comparison
+from common.choosing import get_views
 from common.files import save
 from common.floors import get_known, score_backward, score_misaligned_backward
-from common.results import count_accurate, print_comparison
-from common.training import train_runs
+from common.results import count_accurate, describe_runs, interval, print_comparison
+from common.training import Training, train_runs
 from data import get_sequences, score_labels
 from lstm_forward import get_lstm_model
 
-
-def get_backward_model(n_timesteps, n_units=20, learning_rate=0.001):
-    """Build the tutorial's backward LSTM: its outputs come last time step first.
-
-    The labels come first time step first, so it is trained on misaligned labels.
-    """
-    return get_lstm_model(n_timesteps, n_units, backwards=True, learning_rate=learning_rate)
-
-
-def get_aligned_backward_model(n_timesteps, n_units=20, learning_rate=0.001):
-    """Build a backward LSTM whose outputs are turned back to forward time."""
-    backward = get_backward_model(n_timesteps, n_units, learning_rate)
-    model = keras.Model(backward.inputs, keras.ops.flip(backward.outputs[0], axis=1))
-    model.compile_from_config(backward.get_compile_config())
-    return model
-
-
-MODELS = {
-    "lstm_forw": get_lstm_model,
-    "lstm_back": get_backward_model,
-    "lstm_back_aligned": get_aligned_backward_model,
-    "bilstm_con": get_bi_lstm_model,
+LINES = {  # how each model is drawn
+    "lstm_forw": {"color": "#0b2a4a", "linestyle": "-"},
+    "lstm_back": {"color": "#c1440e", "linestyle": "--"},
+    "lstm_back_aligned": {"color": "#2a8c82", "linestyle": "-."},
+    "bilstm_con": {"color": "#b07d00", "linestyle": ":"},
 }
 
 
-def main(options):
-    models = {
-        name: build(options.timesteps, options.units, learning_rate=options.learning_rate)
-        for name, build in MODELS.items()
+def get_aligned_backward_model(n_timesteps, *, n_units=20, learning_rate=0.001):
+    """Build and compile a backward LSTM whose outputs are turned back to forward time.
+
+    Args:
+        n_timesteps: length of the sequences, a whole number.
+        n_units: memory cells.
+        learning_rate: step size of the optimizer, Adam.
+
+    Returns:
+        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
+        probabilities of label 1.
+    """
+    inputs = keras.Input((n_timesteps, 1))
+    backward = layers.LSTM(n_units, return_sequences=True, go_backwards=True)(inputs)
+    # Keras returns the last time step first. The labels come first time step first.
+    aligned = keras.ops.flip(backward, axis=1)
+    outputs = layers.TimeDistributed(layers.Dense(1, activation="sigmoid"))(aligned)
+    model = keras.Model(inputs, outputs)
+    optimizer = keras.optimizers.Adam(learning_rate)
+    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
+    return model
+
+
+def get_models(n_timesteps, **settings):
+    """Build the models to compare: `settings` are `n_units` and `learning_rate`."""
+    return {
+        "lstm_forw": get_lstm_model(n_timesteps, False, **settings),
+        "lstm_back": get_lstm_model(n_timesteps, True, **settings),  # on misaligned labels
+        "lstm_back_aligned": get_aligned_backward_model(n_timesteps, **settings),
+        "bilstm_con": get_bi_lstm_model(n_timesteps, "concat", **settings),
     }
+
+
+def main(options):
+    def get_data(rng):
+        """Draw the sequences of one run: to train on, and to test on."""
+        test_rng = rng.spawn(1)[0]
+        return (
+            get_sequences(options.sequences, options.timesteps, rng),
+            get_sequences(1000, options.timesteps, test_rng),
+        )
+
+    # Train each model on new sequences, one pass over them; again and again, with new sequences
+    # and new initial weights in each run, which all models share.
+    models = get_models(options.timesteps, n_units=options.units)
     losses, scores = train_runs(
         models,
-        partial(get_sequences, n_timesteps=options.timesteps),
+        get_data,
         score_labels,
-        n_sequences=options.sequences,
+        learning_rates=[options.learning_rate],
         n_runs=options.runs,
-        batch_size=options.batch_size,
         seed=options.seed,
+        training=Training(batch_size=options.batch_size),
     )
+
     known = {
         **get_known(options.timesteps),
         "best lstm_back": score_misaligned_backward(options.timesteps),
         "best lstm_back_aligned": score_backward(options.timesteps),
     }
-    print_comparison(models, scores, known)
+    print_comparison(models, get_views(scores), known)
     print(
         f"90% to 100% of the time steps right: lstm_forw in {count_accurate(scores, 'lstm_forw')}."
     )
-    figure = draw_comparison(losses, "Directions of an LSTM", options.batch_size, known=known)
-    save(options.output, options.name, figure, losses, scores, show=options.show)
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for name, line in LINES.items():
+        by_run = losses.pivot(index="update", columns="run", values=name)
+        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # of 11 updates
+        axes.plot(smooth.mean(axis=1), label=name, linewidth=2, **line)
+        axes.fill_between(smooth.index, *interval(smooth.T), color=line["color"], alpha=0.2)
+        if options.runs == 1:
+            axes.plot(by_run, color=line["color"], linewidth=0.8, alpha=0.45)  # every update
+    axes.axhline(known["step number alone"]["loss"], color="black", label="step number alone")
+    axes.set_title(f"Directions of an LSTM: {describe_runs(options.runs)}")
+    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
+    axes.set_ylabel("training loss (cross-entropy, nats)")
+    axes.legend(loc="upper right")
+    axes.grid(alpha=0.3)
+    save(options, figure, losses=losses, scores=scores)
 
 
 if __name__ == "__main__":

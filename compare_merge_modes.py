@@ -12,54 +12,76 @@ together, ave a little behind, mul far behind. It takes about 9 seconds on 2 CPU
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(
-        __file__,
-        __doc__,
-        timesteps=10,
-        units=20,
-        sequences=250,
-        batch_size=1,
-        learning_rate=0.001,
-        runs=30,
-    )
+    options = start_script(__file__, __doc__, sequences=250)
 
-from functools import partial
+import matplotlib.pyplot as plt
 
 from bilstm import get_bi_lstm_model
-from common.figures import draw_comparison
+from common.choosing import get_views
 from common.files import save
 from common.floors import get_known
-from common.results import print_comparison
-from common.training import train_runs
+from common.results import describe_runs, interval, print_comparison
+from common.training import Training, train_runs
 from data import get_sequences, score_labels
 
-MODELS = {
-    "bilstm_sum": partial(get_bi_lstm_model, mode="sum"),
-    "bilstm_mul": partial(get_bi_lstm_model, mode="mul"),
-    "bilstm_ave": partial(get_bi_lstm_model, mode="ave"),
-    "bilstm_con": partial(get_bi_lstm_model, mode="concat"),
+LINES = {  # how each model is drawn
+    "bilstm_sum": {"color": "#7a3b8f", "linestyle": (0, (8, 2))},
+    "bilstm_mul": {"color": "#5b8fd4", "linestyle": (0, (5, 1, 1, 1))},
+    "bilstm_ave": {"color": "#8a8a3a", "linestyle": (0, (3, 2))},
+    "bilstm_con": {"color": "#b07d00", "linestyle": ":"},
 }
 
 
-def main(options):
-    models = {
-        name: build(options.timesteps, options.units, learning_rate=options.learning_rate)
-        for name, build in MODELS.items()
+def get_models(n_timesteps, **settings):
+    """Build the models to compare: `settings` are `n_units` and `learning_rate`."""
+    return {
+        "bilstm_sum": get_bi_lstm_model(n_timesteps, "sum", **settings),
+        "bilstm_mul": get_bi_lstm_model(n_timesteps, "mul", **settings),
+        "bilstm_ave": get_bi_lstm_model(n_timesteps, "ave", **settings),
+        "bilstm_con": get_bi_lstm_model(n_timesteps, "concat", **settings),
     }
+
+
+def main(options):
+    def get_data(rng):
+        """Draw the sequences of one run: to train on, and to test on."""
+        test_rng = rng.spawn(1)[0]
+        return (
+            get_sequences(options.sequences, options.timesteps, rng),
+            get_sequences(1000, options.timesteps, test_rng),
+        )
+
+    # Train each model on new sequences, one pass over them; again and again, with new sequences
+    # and new initial weights in each run, which all models share.
+    models = get_models(options.timesteps, n_units=options.units)
     losses, scores = train_runs(
         models,
-        partial(get_sequences, n_timesteps=options.timesteps),
+        get_data,
         score_labels,
-        n_sequences=options.sequences,
+        learning_rates=[options.learning_rate],
         n_runs=options.runs,
-        batch_size=options.batch_size,
         seed=options.seed,
+        training=Training(batch_size=options.batch_size),
     )
+
     known = get_known(options.timesteps)
-    print_comparison(models, scores, known)
-    title = "Merge modes of a bidirectional LSTM"
-    figure = draw_comparison(losses, title, options.batch_size, known=known)
-    save(options.output, options.name, figure, losses, scores, show=options.show)
+    print_comparison(models, get_views(scores), known)
+
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    for name, line in LINES.items():
+        by_run = losses.pivot(index="update", columns="run", values=name)
+        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # of 11 updates
+        axes.plot(smooth.mean(axis=1), label=name, linewidth=2, **line)
+        axes.fill_between(smooth.index, *interval(smooth.T), color=line["color"], alpha=0.2)
+        if options.runs == 1:
+            axes.plot(by_run, color=line["color"], linewidth=0.8, alpha=0.45)  # every update
+    axes.axhline(known["step number alone"]["loss"], color="black", label="step number alone")
+    axes.set_title(f"Merge modes of a bidirectional LSTM: {describe_runs(options.runs)}")
+    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
+    axes.set_ylabel("training loss (cross-entropy, nats)")
+    axes.legend(loc="upper right")
+    axes.grid(alpha=0.3)
+    save(options, figure, losses=losses, scores=scores)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,10 @@ prints one sequence of 10 steps with its labels and draws it. It takes about a s
 """
 
 if __name__ == "__main__":  # the options come first, as in the other scripts
-    from common.command_line import parse_options, run
+    from common.command_line import make_parser, read_options, run
 
-    options = parse_options(__file__, __doc__, timesteps=10)
+    others = dict.fromkeys(("units", "sequences", "batch_size", "learning_rate", "runs"))
+    options = read_options(make_parser(__file__, __doc__, **others))
 
 import operator
 
@@ -32,12 +33,19 @@ def get_sequence(n_timesteps, rng=None):
     Raises:
         TypeError or ValueError: `n_timesteps` is not a whole number of 1 or more.
     """
-    X, y = get_sequences(1, n_timesteps, rng)
-    return X[0, :, 0], y[0, :, 0]
+    check_size("n_timesteps", n_timesteps)
+    rng = np.random.default_rng(rng)
+    X = rng.random(n_timesteps, dtype=np.float32)
+    limit = n_timesteps / 4.0
+    # In float64, which adds float32 values of this size without rounding.
+    cumulative_sum = np.cumsum(X, dtype=np.float64)
+    return X, (cumulative_sum >= limit).astype(int)  # to reach the limit exactly counts
 
 
 def get_sequences(n_sequences, n_timesteps, rng=None):
     """Draw many sequences and their labels, in the 3-D shape that Keras' recurrent layers take.
+
+    `get_sequences(1, n_timesteps)` is one sequence in that shape.
 
     Args:
         n_sequences: number of sequences, a whole number of 1 or more.
@@ -72,6 +80,16 @@ def get_labels(X):
     """
     limit = X.shape[1] / 4.0
     return (np.cumsum(X, axis=1, dtype=np.float64) >= limit).astype(int)
+
+
+def check_size(name, value):
+    """Raise TypeError or ValueError, with the name and the value, unless value is 1, 2, 3, ..."""
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+    if size < 1:
+        raise ValueError(f"{name} must be 1 or more, not {value!r}")
 
 
 def score_labels(y, predictions):
@@ -114,28 +132,36 @@ def tabulate_sequence(X, y):
     }
 
 
-def check_size(name, value):
-    """Raise TypeError or ValueError, with the name and the value, unless value is 1, 2, 3, ..."""
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
-    if size < 1:
-        raise ValueError(f"{name} must be 1 or more, not {value!r}")
-
-
 def main(options):
     # Here, so that a script that takes its data from this file needs NumPy alone.
+    import matplotlib.pyplot as plt
     import pandas as pd
+    from matplotlib.ticker import MaxNLocator
 
-    from common.figures import draw_sequence
     from common.files import save
 
     X, y = get_sequence(options.timesteps, options.seed)
     print(X)
     print(y)
-    table = pd.DataFrame(tabulate_sequence(X, y))
-    save(options.output, options.name, draw_sequence(table), table, show=options.show)
+    sequence = pd.DataFrame(tabulate_sequence(X, y))
+
+    figure, (values, labels) = plt.subplots(
+        2, sharex=True, figsize=(8, 4.5), layout="constrained", height_ratios=(3, 1)
+    )
+    step = sequence["step"]
+    values.bar(step, sequence["value"], color="#b9c4cf", label="value")
+    values.plot(step, sequence["cumulative_sum"], color="#0b2a4a", marker="o", label="sum")
+    values.axhline(sequence["limit"][0], color="#c1440e", linestyle="--", label="limit")
+    values.set_title("One sequence: the label turns 1 when the cumulative sum reaches the limit")
+    values.set_ylabel("value, sum (no unit)")
+    values.legend()
+    labels.step(step, sequence["label"], where="mid", marker="s", color="#2a8c82")
+    labels.set_ylabel("label")
+    labels.set_yticks([0, 1])
+    labels.margins(y=0.2)
+    labels.set_xlabel("time step")
+    labels.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
+    save(options, figure, sequence=sequence)
 
 
 if __name__ == "__main__":

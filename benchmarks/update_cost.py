@@ -14,13 +14,7 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     from common.command_line import run, start_script
 
     options = start_script(
-        __file__,
-        __doc__,
-        timesteps=10,
-        units=20,
-        sequences=20_000,
-        learning_rate=0.001,
-        runs=5,
+        __file__, __doc__, n_threads=1, sequences=20_000, batch_size=None, runs=5
     )
 
 import time
@@ -34,7 +28,8 @@ import pandas as pd
 from benchmarks.other_frameworks import train_with_jax, train_with_pytorch
 from common.figures import LINES
 from common.files import save
-from common.training import compile_fit, train_model
+from common.fitting import speed_up_fit
+from common.training import train_model
 from data import get_sequences
 from lstm_forward import get_lstm_model
 
@@ -61,7 +56,7 @@ def fit_once(model, X, y):
 
 def fit_once_compiled(model, X, y):
     """Call `fit` once, in compiled updates, as lstm_forward.py does."""
-    compile_fit(model)
+    speed_up_fit(model)
     return fit_once(model, X, y)
 
 
@@ -113,7 +108,10 @@ def draw(table):
 
 def main(options):
     get_model = partial(
-        get_lstm_model, options.timesteps, options.units, learning_rate=options.learning_rate
+        get_lstm_model,
+        options.timesteps,
+        n_units=options.units,
+        learning_rate=options.learning_rate,
     )
     ways = dict(WAYS)
     for name, package in PACKAGES.items():
@@ -137,7 +135,7 @@ def main(options):
     print(f"Median (smallest to largest) of {options.runs} rounds:")
     of_ways = table.drop(columns="round").groupby("way", sort=False)
     print(of_ways.agg(lambda v: f"{v.median():.2g} ({v.min():.2g} to {v.max():.2g})").to_string())
-    save(options.output, options.name, draw(table), table, show=options.show)
+    save(options, draw(table), seconds=table)
 
 
 if __name__ == "__main__":

@@ -11,96 +11,113 @@ from pathlib import Path
 from common.files import check_directory
 from common.startup import is_interactive, load_keras
 
+OPTIONS = {  # that most scripts have, with their defaults
+    "timesteps": 10,
+    "units": 20,
+    "sequences": 1000,
+    "batch_size": 1,
+    "learning_rate": 0.001,
+    "runs": 30,
+}
 HELP = {
     "timesteps": "length of a sequence",
     "units": "memory cells per direction",
     "sequences": "training sequences",
     "batch_size": "sequences per update",
     "learning_rate": "step size of the optimizer, Adam",
-    "runs": "independent trainings of each model",
+    "runs": "independent trainings of each model at each learning rate",
     "epochs": "passes over the training sequences",
-    "data": "CSV file, or .csv.gz, with a row for each time step",
-    "label": "column of the file that is the label",
 }
+N_CORES = os.cpu_count()
 LARGEST_COUNT = 2**31 - 1  # the largest size of an axis that all of TensorFlow takes
 LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
 RATES = 1e-30, 1e30  # all well within Keras' float type
 
 
-def start_script(script, description, **defaults):
+def start_script(script, description, n_threads=N_CORES, any_backend=False, **defaults):
     """Begin a script: read its options, then load Keras, quietly.
 
     Args:
         script: the script's `__file__`.
         description: the script's docstring, for `--help`.
-        **defaults: as for `parse_options`.
+        n_threads: how many trainings run side by side. A single one is too small to share.
+        any_backend: the script runs on any backend of Keras, not on TensorFlow alone.
+        **defaults: as for `make_parser`.
 
     Returns:
-        What `parse_options` returns.
+        What `read_options` returns.
     """
-    options = parse_options(script, description, **defaults)
-    # A script with many trainings runs them on all cores; a single one is too small to share.
-    load_keras(n_threads=os.cpu_count() if "runs" in options else 1)
+    parser = make_parser(script, description, **defaults)
+    parser.parse_args()  # --help ends here
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow" and not any_backend:
+        parser.error(f"KERAS_BACKEND is {backend!r}: compiled training needs 'tensorflow'")
+    options = read_options(parser)
+    load_keras(n_threads)
     return options
 
 
-def parse_options(script, description, read_data=None, **defaults):
-    """Read a script's options; see that its files can be written before any work is done.
-
-    From here on Ctrl-C and a closed pipe end the process at once.
+def make_parser(script, description, **defaults):
+    """Make the parser of a script's options. From here on Ctrl-C ends the process at once.
 
     Args:
         script: the script's `__file__`; its stem names the files.
         description: the script's docstring, for `--help`.
-        read_data: None, or a function that is called with the options and returns what their
-            `data` becomes; it raises ValueError if something is wrong with that file.
-        **defaults: the options that the script has beside those of all, with their defaults:
-            keys of HELP. A tuple as the default makes an option that takes one or more values.
+        **defaults: of the options whose defaults are not those of OPTIONS; None for one that the
+            script does not have. A tuple makes an option that takes one or more values.
+    """
+    if not is_interactive():
+        end_at_once_on_signals(Path(script).name)
+    parser = OneLineErrorParser(
+        prog=Path(script).name,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    for option, default in (OPTIONS | defaults).items():
+        if default is not None:
+            several = isinstance(default, tuple)
+            shown = " ".join(map(str, default)) if several else default
+            is_rate = option == "learning_rate"
+            add(
+                "--" + option.replace("_", "-"),
+                type=learning_rate if is_rate else count,
+                default=default,
+                nargs="+" if several else None,
+                metavar="X" if is_rate else "N",
+                help=f"{HELP[option]} (default: {shown})",
+            )
+    add("--seed", type=seed, default=0, metavar="N", help="all randomness (default: 0)")
+    add("--output", default="results", metavar="DIR", help="where files go (default: results)")
+    add("--show", action="store_true", help="also show the figure")
+    return parser
+
+
+def read_options(parser):
+    """Read a script's options; see that its files can be written before any work is done.
+
+    Args:
+        parser: as `make_parser` makes it.
 
     Returns:
         A namespace: `name` (str), `output` (Path of an existing directory), `seed` (int),
-        `show` (bool), and for each of `defaults` an int (a float for `learning_rate`, a str for
-        `data` and `label`), or a sequence of them.
+        `show` (bool), and for each option of the script an int (a float for `learning_rate`), or
+        a sequence of them.
 
     Raises:
         SystemExit: with status 2, after one line that names the option and the value, if
             something is wrong with them.
     """
-    name = Path(script).stem
-    if not is_interactive():
-        end_at_once_on_signals(f"{name}.py")
-    parser = OneLineErrorParser(
-        prog=f"{name}.py",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    for option, default in defaults.items():
-        several = isinstance(default, tuple)
-        shown = " ".join(map(str, default)) if several else default
-        kind, metavar = KINDS.get(option, (count, "N"))
-        parser.add_argument(
-            "--" + option.replace("_", "-"),
-            type=kind,
-            default=default,
-            nargs="+" if several else None,
-            metavar=metavar,
-            help=f"{HELP[option]} (default: {shown})",
-        )
-    add = parser.add_argument
-    add("--seed", type=seed, default=0, metavar="N", help="all randomness (default: 0)")
-    add("--output", default="results", metavar="DIR", help="where files go (default: results)")
-    add("--show", action="store_true", help="also show the figure")
+    name = Path(parser.prog).stem
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
+    for option, value in vars(options).items():
+        if isinstance(value, list):  # each value once
+            setattr(options, option, list(dict.fromkeys(value)))
     if not options.show:
         draw_to_files_alone()
     elif not can_show():
         parser.error("argument --show: there is no display to show the figure on")
-    if read_data:
-        try:
-            options.data = read_data(options)
-        except ValueError as error:
-            parser.error(f"argument --data: {error}")
     try:
         options.output = check_directory(options.output, name)
     except OSError as error:
@@ -164,9 +181,6 @@ def _whole_number(text, smallest, largest):
             f"{text!r} is not a whole number from {smallest} to {largest}"
         )
     return int(text)
-
-
-KINDS = {"learning_rate": (learning_rate, "X"), "data": (str, "FILE"), "label": (str, "NAME")}
 
 
 def end_at_once_on_signals(script):

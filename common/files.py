@@ -1,10 +1,7 @@
 """The files that a script writes."""
 
-import json
 import os
-import re
 import tempfile
-import zipfile
 from pathlib import Path
 
 
@@ -28,66 +25,43 @@ def check_directory(directory, name):
         raise OSError(None, "is a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=directory).close()
-    for ending in (".png", ".csv", "_scores.csv", ".keras"):
-        file = directory / f"{name}{ending}"
+    for file in [*directory.glob(f"{name}.*"), *directory.glob(f"{name}_*.csv")]:
         if file.is_dir():
             raise OSError(None, f"{file.name} in it is a directory")
-        if file.exists():
-            try:
-                open(file, "ab").close()  # on Windows not while another program has it open
-            except OSError as error:
-                raise OSError(None, f"{file.name} in it: {error.strerror}") from None
+        try:
+            open(file, "ab").close()  # on Windows not while another program has it open
+        except OSError as error:
+            raise OSError(None, f"{file.name} in it: {error.strerror}") from None
     return directory
 
 
-def save(directory, name, figure, table, scores=None, show=False, model=None):
+def save(options, figure, others=None, **tables):
     """Write a script's files, say where, and show the figure if asked to.
 
     None is written if one of them cannot be. Then they are put in their places one after the
     other, each whole: who reads them in that moment may see some of an earlier run.
 
     Args:
-        directory: Path.
-        name: the script's name.
-        figure: matplotlib figure, for `<name>.png`.
-        table: DataFrame, for `<name>.csv`.
-        scores: None, or a DataFrame for `<name>_scores.csv`.
-        show: also show the figure.
-        model: None, or a Keras model for `<name>.keras`.
+        options: of the command line, as `common.command_line.start_script` returns them.
+        figure: matplotlib figure, for `<script>.png`.
+        others: None, or a dict of the ending of another file to a function that is given its
+            path and writes it.
+        **tables: DataFrames by what they hold: `losses` is for `<script>_losses.csv`.
     """
     import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
 
     # A directory of its own: another script may be writing to the same place.
-    with tempfile.TemporaryDirectory(prefix=".", dir=directory) as temporary:
+    with tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary:
         temporary = Path(temporary)
-        figure.savefig(temporary / f"{name}.png", dpi=160)
-        table.to_csv(temporary / f"{name}.csv", index=False)
-        if scores is not None:
-            scores.to_csv(temporary / f"{name}_scores.csv", index=False)
-        if model is not None:
-            _save_model(model, temporary / f"{name}.keras")
+        figure.savefig(temporary / f"{options.name}.png", dpi=160)
+        for what, table in tables.items():
+            table.to_csv(temporary / f"{options.name}_{what}.csv", index=False)
+        for ending, write in (others or {}).items():
+            write(temporary / f"{options.name}{ending}")
         files = sorted(temporary.iterdir())
         for file in files:
-            os.replace(file, directory / file.name)
-    print("Saved", *(directory / file.name for file in files))
-    if show:
+            os.replace(file, options.output / file.name)
+    print("Saved", *(options.output / file.name for file in files))
+    if options.show:
         plt.show()
     plt.close(figure)
-
-
-def _save_model(model, file):
-    """Save a Keras model, but neither the time nor places in memory: each time the same file."""
-    model.save(file)
-    with zipfile.ZipFile(file) as archive:
-        contents = {name: archive.read(name) for name in archive.namelist()}
-    metadata = json.loads(contents["metadata.json"]) | {"date_saved": ""}
-    contents["metadata.json"] = json.dumps(metadata)
-    numbers = {}  # of the objects that are shared, which Keras tells apart by their addresses
-    contents["config.json"] = re.sub(
-        rb'(?<="shared_object_id": )\d+',
-        lambda address: b"%d" % numbers.setdefault(address[0], len(numbers)),
-        contents["config.json"],
-    )
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in contents.items():
-            archive.writestr(zipfile.ZipInfo(name), content)

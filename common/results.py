@@ -1,18 +1,45 @@
-"""What the scores of many runs say: intervals, tables and words.
+"""What the scores of many runs say: measures, intervals, tables and words.
 
-Scores are tidy: a DataFrame with a row for each model and run, the columns `model` and `run`, and
-a column for each measure. A measure with "accuracy" in its name is a share, from 0 to 1.
+Scores are tidy, as `common.training.train_runs` returns them: a row for each model, run and
+learning rate (and size or length, where those vary), and a column for each measure.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-FEWEST_RUNS = 10  # for an interval of the mean
-HEADINGS = {
-    "loss": "test loss",
-    "sequence_accuracy": "whole sequences right",
-    "sequence_loss": "test loss per sequence",
+FEWEST_RUNS = 10  # for an interval of the mean, and for a verdict
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a column of scores measures.
+
+    Attributes:
+        heading: what it is called in print.
+        is_share: from 0 to 1, and the higher the better; of all others the lower the better.
+        margin: a difference of less than that means nothing.
+    """
+
+    heading: str
+    is_share: bool = False
+    margin: float = 0.01
+
+
+MEASURES = {
+    "loss": Measure("test loss"),
+    "accuracy": Measure("accuracy", is_share=True),
+    "sequence_accuracy": Measure("whole sequences right", is_share=True),
+    "sequence_loss": Measure("test loss per sequence", margin=0.1),
+    "held_out_loss": Measure("loss on held-out recordings"),
+    "training_accuracy": Measure("accuracy in training", is_share=True),
+    "accuracy_on_100": Measure("accuracy on 100 sequences", is_share=True),
+    "accuracy_held": Measure("accuracy with a cell held", is_share=True),
+    "absolute_error": Measure("mean absolute error"),
+    "error_rate": Measure("share of time steps wrong"),
+    "correlation": Measure("correlation with the sum"),
 }
 
 
@@ -45,17 +72,17 @@ def describe_runs(n_runs):
     return f"mean of {n_runs} runs, {what}"
 
 
-def describe_setting(setting):
-    """Say what learning rates a setting of `train_at_best_rates` stands for."""
-    return "each at its best learning rate" if setting == "best" else f"at {setting}"
-
-
 def with_interval(values, sign="", share=False):
     """Return the mean over runs with its `interval`, as str.
 
     `0.123 ± 0.004`; or `0.123 (0.119 to 0.130)` where the two sides differ: of few runs, or of
-    shares near 0 or 1; or `0.123` of one run. `sign="+"` shows the sign of a positive mean.
+    shares near 0 or 1; or `0.123` of one run. `sign="+"` shows the sign of a positive mean. Where
+    a value is not finite there is no mean, but `2 of 30 not finite`.
     """
+    values = np.asarray(values, np.float64)
+    n_bad = np.count_nonzero(~np.isfinite(values))
+    if n_bad:
+        return f"{n_bad} of {len(values)} not finite"
     mean = f"{np.mean(values):{sign}z.3f}"
     low, high = interval(values, share)
     if len(values) == 1:
@@ -65,31 +92,62 @@ def with_interval(values, sign="", share=False):
     return f"{mean} ± {(high - low) / 2:.3f}"
 
 
-def in_words(differences):
-    """Say in words whether one of two models is lower or higher.
+def in_words(differences, margin=0.01):
+    """Say in words what the paired differences between two models amount to.
 
     Args:
-        differences: the one less the other in each run, array of shape `(n_runs,)`.
+        differences: one model minus the other in each run, array of shape `(n_runs,)`.
+        margin: a difference of less than that means nothing.
 
     Returns:
-        str: `0.123 ± 0.004 lower`, or, if 0 lies in the `interval`, that the direction is not
-        clear.
+        str: `lower by 0.123 ± 0.004` or `higher by ...` if the `interval` lies on one side of 0,
+        with `(within 0.01)` if it also lies within the margin; `alike, to within 0.01` if it holds
+        0 and lies within the margin; else `no clear difference`, with the interval in brackets. Of
+        fewer than FEWEST_RUNS runs the mean alone, without a verdict.
     """
-    differences = np.asarray(differences)
+    differences = np.asarray(differences, np.float64)
     mean = differences.mean()
     word = "lower" if mean < 0 else "higher"
-    if len(differences) == 1:
-        return f"{abs(mean):.3f} {word} (one run, no interval)"
+    if not np.isfinite(differences).all():
+        return f"no mean ({with_interval(differences)})"
+    if len(differences) < FEWEST_RUNS:
+        runs = count(len(differences), "run")
+        size = with_interval(differences * np.sign(mean)) if mean else "0.000"
+        return f"{word} by {size} in {runs}, too few for a verdict"
     low, high = interval(differences)
-    if low <= 0 <= high:
-        return f"neither clearly lower nor higher ({with_interval(differences, sign='+')})"
-    return f"{with_interval(differences * np.sign(mean))} {word}"
+    is_small = -margin <= low and high <= margin
+    if low > 0 or high < 0:
+        within = f" (within {margin:g})" if is_small else ""
+        return f"{word} by {with_interval(differences * np.sign(mean))}{within}"
+    words = f"alike, to within {margin:g}" if is_small else "no clear difference"
+    return f"{words} ({with_interval(differences, sign='+')})"
 
 
 def differences(scores, measure, one, other):
-    """Return a measure of one model less that of another in the same run, shape `(n_runs,)`."""
+    """Return a measure of one model minus that of another in the same run, shape `(n_runs,)`."""
     by_run = scores.pivot(index="run", columns="model", values=measure)
     return (by_run[one] - by_run[other]).to_numpy()
+
+
+def compare(scores, measure, one, other):
+    """Say how a measure of one model differs from that of another: `a minus b: lower by ...`."""
+    words = in_words(differences(scores, measure, one, other), MEASURES[measure].margin)
+    return f"{one} minus {other}: {words}"
+
+
+def answer(views, pairs, measure="loss"):
+    """Say how a measure of some models differs from that of others: a line for each view.
+
+    Args:
+        views: list of `common.choosing.View`.
+        pairs: list of pairs of models' names: the first minus the second.
+        measure: one of MEASURES.
+    """
+    return "\n".join(
+        f"Answer, {MEASURES[measure].heading}, {view.words}: "
+        f"{'; '.join(compare(view.scores, measure, *pair) for pair in pairs)}."
+        for view in views
+    )
 
 
 def count_accurate(scores, model, lowest=0.9):
@@ -108,54 +166,53 @@ def summarize(scores, by):
     Returns:
         DataFrame of str, a column for each measure, under the heading that it has in print.
     """
-    measures = [column for column in scores.columns if column not in ("run", *by)]
+    measures = [column for column in scores.columns if column in MEASURES and column not in by]
     groups = scores.groupby(by, sort=False)
-    return (
-        groups[measures]
-        .agg(lambda values: with_interval(values.to_numpy(), share="accuracy" in values.name))
-        .rename(columns=HEADINGS)
+    table = groups[measures].agg(
+        lambda values: with_interval(values.to_numpy(), share=MEASURES[values.name].is_share)
     )
+    return table.rename(columns={name: MEASURES[name].heading for name in measures})
 
 
-def print_comparison(models, scores, known=None, **columns):
-    """Print a comparison: parameters, each measure, the differences to the first model.
+def print_comparison(models, views, known, **columns):
+    """Print a table for each view: parameters, each measure, the differences from the first model.
 
     Args:
         models: dict of name to Keras model.
-        scores: tidy DataFrame with the measure `loss` and perhaps `accuracy`, of which the
-            differences are shown; models that are not in `models` are not. If it has a column
-            `setting`, as `train_at_best_rates` returns it, each setting has a table.
-        known: None, or a dict of name to the scores of a predictor that is not trained (see
+        views: list of `common.choosing.View`; models that are not in `models` are not shown.
+        known: dict of name to the scores of a predictor that is not trained (see
             common/floors.py), which stand below the models.
         **columns: more columns, a list with an element for each model.
     """
-    scores = scores[scores.model.isin(models)]
-    runs = describe_runs(scores.run.max())
-    if "setting" not in scores:
-        print(f"On new sequences, {runs}:")
-        print(tabulate_comparison(models, scores, known, **columns).to_string())
-        return
-    for setting, rows in scores.groupby("setting", sort=False):
-        print(f"On new sequences, {describe_setting(setting)}, {runs}:")
-        table = tabulate_comparison(models, rows.drop(columns="setting"), known, **columns)
-        print(table.to_string())
+    for view in views:
+        print(f"On new sequences, {view.words}, {describe_runs(view.scores.run.max())}:")
+        print(tabulate_comparison(models, view.scores, known, **columns).to_string())
 
 
-def tabulate_comparison(models, scores, known=None, **columns):
-    """Return the table of `print_comparison`, for one setting: a DataFrame of str."""
+def tabulate_comparison(models, scores, known, **columns):
+    """Return the table of `print_comparison`, for one view: a DataFrame of str."""
     first, *others = models
-    by = [column for column in ("model", "learning_rate") if column in scores]
-    table = summarize(scores, by).reset_index(by[1:]).loc[[*models]].assign(**columns)
-    if "learning_rate" in table:  # as str, as all columns
-        table["learning_rate"] = table["learning_rate"].map("{:g}".format)
+    table = summarize(scores, ["model"]).loc[[*models]].assign(**columns)
     table.insert(0, "parameters", [f"{model.count_params():,}" for model in models.values()])
     for measure in ("loss", "accuracy"):
         if measure in scores:
             paired = [differences(scores, measure, other, first) for other in others]
-            heading = f"{HEADINGS.get(measure, measure)} - {first}"
+            heading = f"{MEASURES[measure].heading} minus {first}"
             table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
+    if "step number alone" in known:
+        table["runs no better than step number"] = count_failed(scores, known).loc[[*models]]
     table = pd.concat([table, tabulate_known(known)])
     return table.astype(object).fillna("").rename_axis("model")
+
+
+def count_failed(scores, known):
+    """Return how many runs of each model have no lower loss than the step number alone, a Series.
+
+    One or two of them can make a mean that no run has.
+    """
+    failed = ~(scores.loss < known["step number alone"]["loss"])  # NaN, too
+    counts = failed.groupby(scores.model, sort=False).agg(["sum", "count"])
+    return counts["sum"].map(str) + " of " + counts["count"].map(str)
 
 
 def tabulate_known(known):
@@ -163,8 +220,8 @@ def tabulate_known(known):
 
     A measure that a predictor has no score of is NaN.
     """
-    rows = pd.DataFrame(known or {}).T.map("{:.3f}".format, na_action="ignore")
-    return rows.rename(columns=HEADINGS)
+    rows = pd.DataFrame(known).T.map("{:.3f}".format, na_action="ignore")
+    return rows.rename(columns={name: measure.heading for name, measure in MEASURES.items()})
 
 
 def print_sequences(y, predicted):

@@ -24,9 +24,10 @@ def is_interactive():
 
 
 def load_keras(n_threads):
-    """Load Keras on TensorFlow, quietly, and set TensorFlow up for layers as small as these.
+    """Load Keras, quietly, and set TensorFlow up for layers as small as these.
 
-    Where Keras is loaded already, as in a notebook it may be, this does nothing.
+    The backend is TensorFlow, unless KERAS_BACKEND says another. Where Keras is loaded already, as
+    in a notebook it may be, this does nothing.
 
     Args:
         n_threads: how many trainings TensorFlow is to run side by side.
@@ -34,24 +35,27 @@ def load_keras(n_threads):
     if "keras" in sys.modules:
         return
     # TensorFlow and XLA read these when they are loaded; what the user has set stays.
-    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(n_threads))
-    os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
+    if os.environ["KERAS_BACKEND"] == "tensorflow":
+        os.environ.setdefault("XLA_FLAGS", XLA_FLAGS)
     # Hundreds of thousands of objects that stay to the end: the garbage collector would search
     # them again and again while they come, and once more at the end, for a good second in all.
     gc.disable()
     # Some start-up messages heed no log level; and half of TensorFlow cannot be loaded again.
     with _quiet_stderr(), _interrupt_afterwards():
-        import keras  # noqa: F401
-        import tensorflow as tf
+        import keras
 
-        with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
-            tf.function(lambda: tf.constant(0), jit_compile=True)()
+        if keras.config.backend() == "tensorflow":
+            import tensorflow as tf
+
+            with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
+                tf.function(lambda: tf.constant(0), jit_compile=True)()
+            tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
     gc.freeze()
     gc.enable()
-    tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
 
 
 @contextlib.contextmanager

@@ -5,15 +5,20 @@ Here the loop over the updates is compiled together with the update. Losses and 
 that `fit` gives. (Dropout masks are those of a `fit` that is compiled too: XLA draws other random
 numbers from the same seed.)
 
+    train_model(model, X, y)                                      one training
+    train_runs({"lstm": model}, get_data, score, [0.001, 0.01])   many: two tables
+
 This file needs no other of the project: copy it to use it elsewhere.
 """
 
+import functools
 import math
 import numbers
 import os
 import threading
-import timeit
+from collections.abc import Callable
 from concurrent import futures
+from dataclasses import dataclass, field
 from itertools import product
 
 import keras
@@ -21,9 +26,17 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+# One training ---------------------------------------------------------------------------------
 
-def train_model(model, X, y, batch_size=1, sample_weight=None):
+
+def train_model(model, X, y=None, batch_size=1, sample_weight=None):
     """Train as `model.fit(X, y, batch_size=batch_size, shuffle=False)` does, in one call.
+
+    The tutorial's function of this name takes the number of time steps, and draws its sequences
+    itself; this one takes sequences and labels.
+
+    What is compiled stays with the model: a second call with arrays of the same shapes starts at
+    once.
 
     Args:
         model: compiled Keras model with one input and one output; it is trained in place.
@@ -40,248 +53,390 @@ def train_model(model, X, y, batch_size=1, sample_weight=None):
         TypeError or ValueError: `batch_size` is not a whole number of 1 or more, the arrays
             are empty or differ in length, or the model is not compiled.
     """
+    if y is None:
+        raise TypeError(
+            f"train_model takes sequences X and labels y, not {X!r} alone:"
+            " train_model(model, *get_sequences(250, n_timesteps))"
+        )
     arrays = _as_tensors(X, y, sample_weight)
-    update_all = _build_updates(model, arrays, batch_size)
-    return _compile(update_all)(*arrays).numpy()
+    losses, _ = _compile_training(model, arrays[0], batch_size, {}).train(None, *arrays)
+    return losses.numpy()
 
 
-def train_runs(
-    models,
-    get_data,
-    score,
-    n_sequences=None,
-    n_runs=30,
-    n_test=1000,
-    batch_size=1,
-    learning_rates=None,
-    seed=0,
-    n_epochs=None,
-    get_test_data=None,
-    record=None,
-    compiled=None,
-):
-    """Train each model many times, on all cores: each run with new weights and data of its own.
+class _CompiledTraining:
+    """The updates and the predictions of one model, compiled."""
 
-    A run has its training and its test data, the same for all models and learning rates. Its
-    result depends neither on the number of runs, rates or cores nor on the other models. Each
-    model is compiled once; the weights that it comes with are not used, and in the end it has
-    those of the last of its trainings. Keras' global random seed is set.
+    def __init__(self, model, batch_size, metrics):
+        self.model, self.batch_size, self.metrics = model, batch_size, metrics
+        # Until it is compiled anew: then it has another of these.
+        self.optimizer, self.loss = model.optimizer, model._compile_loss
+        jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
+        self.train = tf.function(self._train, autograph=False, jit_compile=jit_compile)
+        self.predict = tf.function(model, autograph=False)
+
+    def serves(self, model, batch_size, metrics):
+        """Tell whether this is the training that is asked for."""
+        mine = self.optimizer, self.loss, self.batch_size, self.metrics
+        return mine == (model.optimizer, model._compile_loss, batch_size, metrics)
+
+    def _train(self, rates, *arrays):
+        """Make all updates of one pass; return the losses, `(n_updates,)`, and the metrics' means.
+
+        `rates` has the learning rate of every update, or is None for the optimizer's own.
+        """
+        n_sequences = arrays[0].shape[0]
+        n_batches = n_sequences // self.batch_size
+        n_batched = n_batches * self.batch_size
+        parts = []
+        if n_batches:
+            batches = [
+                tf.reshape(array[:n_batched], (n_batches, self.batch_size, *array.shape[1:]))
+                for array in arrays
+            ]
+            elements = batches if rates is None else [rates[:n_batches], *batches]
+            parts.append(
+                tf.map_fn(
+                    functools.partial(self._update, rates is not None),
+                    tuple(elements),
+                    fn_output_signature=[tf.float32] * (1 + len(self.metrics)),
+                    parallel_iterations=1,
+                )
+            )
+        if n_batched < n_sequences:
+            rest = [array[n_batched:] for array in arrays]
+            rest = rest if rates is None else [rates[-1], *rest]
+            last = self._update(rates is not None, tuple(rest))
+            parts.append([value[None] for value in last])
+        losses, *metrics = (
+            tf.concat(of_updates, axis=0) for of_updates in zip(*parts, strict=True)
+        )
+        return losses, [tf.reduce_mean(values) for values in metrics]
+
+    def _update(self, has_rate, elements):
+        """Make one update; return a list of its loss and of the metrics before it."""
+        model, optimizer = self.model, self.optimizer
+        if has_rate:
+            rate, *elements = elements
+            optimizer.learning_rate.assign(rate)
+        X, y, sample_weight = keras.utils.unpack_x_y_sample_weight(tuple(elements))
+        with tf.GradientTape() as tape:
+            predictions = model(X, training=True)
+            loss = model.compute_loss(X, y, predictions, sample_weight, training=True)
+            scaled_loss = optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled_loss, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
+        metrics = [tf.reduce_mean(metric(y, predictions)) for metric in self.metrics.values()]
+        return [tf.cast(value, tf.float32) for value in (loss, *metrics)]
+
+
+def _compile_training(model, inputs, batch_size, metrics):
+    """Return the compiled training of a model, which keeps it as Keras keeps that of `fit`."""
+    _check_count("batch_size", batch_size)
+    if not model.compiled:
+        raise ValueError(f"model must be compiled: {model.name!r} is not")
+    if not model.built:
+        model(inputs[:1])
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    kept = getattr(model, "_compiled_training", None)
+    if kept is None or not kept.serves(model, batch_size, metrics):
+        kept = model._compiled_training = _CompiledTraining(model, batch_size, metrics)
+    return kept
+
+
+# Many trainings -------------------------------------------------------------------------------
+
+
+def keep_losses(losses):
+    """Return the losses of a training by update, counted from 1."""
+    return pd.Series(losses, index=np.arange(1, len(losses) + 1))
+
+
+def average_losses(losses, n_stretches=60):
+    """Average the losses of a training over stretches of updates that grow evenly on a log scale.
 
     Args:
-        models: dict of name to compiled Keras model, each with one input and one output; or to
-            a list of equal models, which share its runs, so that several cores train them.
-        get_data: function, called as `get_data(n_sequences, rng=seed)` with a seed for NumPy, that
-            returns X, y and perhaps sample weights, as `train_model` takes them. Without
-            `n_sequences` it is called once a run, as `get_data(rng=seed)`, and returns two such
-            tuples: of the training, and of the test.
-        score: function that is given what `get_data` returned for the test but X, and then the
-            predictions, and returns a dict of named measures. When it is called, the model (of
-            several equal ones, that which made the predictions) has the weights of its run.
-        n_sequences: training sequences of each run, or None: see `get_data`.
-        n_runs: independent trainings of each model at each learning rate.
-        n_test: test sequences of each run, if `n_sequences` is given.
-        batch_size: sequences per update.
-        learning_rates: None for that of each model's optimizer, or a dict of settings, each
-            trained: a name to the rate of all models, float, or to a dict of model to float. For
-            a rate that changes, in place of a float an array of that of every update.
-        seed: of all data and initial weights, an int from 0 to 2**32 - 1.
-        n_epochs: None for one pass over the training sequences, in their order; or a number of
-            passes, each in a new random order and followed by a test.
-        get_test_data: None for `get_data`, or a function called as that is, for the test alone; it
-            may return whatever `score` needs beside X.
-        record: None for the loss, or what else to return of each update: a function of y and of
-            the predictions that the update is made by, both tensors, whose mean is taken.
-        compiled: None, or a dict, empty at first, that keeps what was compiled for another call
-            with the same models and sizes.
+        losses: shape `(n_updates,)`.
+        n_stretches: how many at most.
 
     Returns:
-        Two DataFrames: `losses`, with the columns `run` and `update`, counted from 1, and one
-        for each model, the loss of the update; and `scores`, with the columns `model`, `run` and
-        those that `score` names. With `learning_rates` both begin with a column `setting`, and
-        `scores` has a column `learning_rate`, too: the rate of the first update. With `n_epochs`
-        it has a column `epoch`, and a row for each.
+        pandas Series of the means, indexed by the last update of each stretch.
+    """
+    n_updates = len(losses)
+    ends = np.unique(np.geomspace(1, n_updates, n_stretches).round().astype(int))
+    starts = np.concatenate([[0], ends[:-1]])
+    return pd.Series(np.add.reduceat(losses, starts) / (ends - starts), index=ends)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How each training of `train_runs` goes, where it is not one plain pass.
+
+    Attributes:
+        batch_size: sequences per update; a last, smaller batch is trained on too.
+        n_epochs: passes over the training sequences; after each the model is tested.
+        shuffle: each pass in a new random order, which the run and the seed fix.
+        schedule: function of a learning rate and of the number of all updates, that returns the
+            rate of each, an array; by default all have that rate.
+        metrics: dict of name to function of y and of the predictions that an update is made by,
+            both tensors; its mean over the updates of a pass is a column of the scores.
+        reduce_losses: function of all losses of a training, float32 of shape `(n_updates,)`, that
+            returns what to keep of them, such as `average_losses`: a pandas Series indexed by
+            update.
+        copies: dict of a model's name to a list of equal models. They share its runs, so that
+            several cores train them.
+        after: function that is called after each training, with the model's name, the run, the
+            learning rate, and the model, which then has the weights of that training. It may be
+            called from several threads.
+    """
+
+    batch_size: int = 1
+    n_epochs: int = 1
+    shuffle: bool = False
+    schedule: Callable = lambda learning_rate, n_updates: np.full(n_updates, learning_rate)
+    metrics: dict = field(default_factory=dict)
+    reduce_losses: Callable = keep_losses
+    copies: dict = field(default_factory=dict)
+    after: Callable = lambda name, run, learning_rate, model: None
+
+
+ONE_PASS = Training()
+
+
+def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, training=ONE_PASS):
+    """Train each model many times, on all cores: each run with new weights and data of its own.
+
+    All models and learning rates of a run share its data, and all rates start from the same
+    weights. The result of a training depends neither on the number of runs, rates or cores nor on
+    the other models. Each model is compiled once, and stays so for the next call. In the end it
+    has the weights of one of its trainings. A layer that is frozen keeps the weights that it comes
+    with (freeze one that was adapted to data); those of all others are drawn anew. Keras' global
+    random seed is set.
+
+    Args:
+        models: dict of name to compiled Keras model with one input and one output.
+        get_data: function of a NumPy Generator that returns two tuples, to train on and to test
+            on: X, y and perhaps sample weights, as `train_model` takes them; and X and whatever
+            `score` needs. All runs must have data of the same shapes. It is called in several
+            threads, with a new Generator each time. `make_get_data` makes one.
+        score: function that is given what `get_data` returned for the test but X, and then the
+            predictions, and returns a dict of named measures. It is called in several threads.
+        learning_rates: sequence of float, each trained.
+        n_runs: independent trainings of each model at each learning rate.
+        seed: of all data and initial weights, an int from 0 to 2**32 - 1.
+        training: how each training goes, a `Training`.
+
+    Returns:
+        Two DataFrames: `losses`, with the columns `run`, `learning_rate` and `update`, counted
+        from 1, and one for each model, the loss of the update; and `scores`, with the columns
+        `model`, `run`, `learning_rate`, `update`, the number of updates made before the test, and
+        one for each metric and each measure.
 
     Raises:
-        TypeError or ValueError: as `train_model`.
+        TypeError or ValueError: as `train_model`; or the weights of a model or its learning rate
+            cannot be set anew for each training, or its name is that of another column.
     """
-    _check_count("n_runs", n_runs)
-    _check_count("batch_size", batch_size)
-    n_passes = 1 if n_epochs is None else n_epochs
-    _check_count("n_epochs", n_passes)
-    settings = {None: None} if learning_rates is None else learning_rates
-    trainings = list(product(settings, range(1, n_runs + 1)))
-    compiled = {} if compiled is None else compiled
-    results, stopped = {}, threading.Event()
-
-    def get_run(run):
-        """Return the training arrays of a run, its test inputs, and what is expected of them."""
-        rng = np.random.SeedSequence(seed, spawn_key=(run,))
-        if n_sequences is None:
-            train, test = get_data(rng=rng)
-        else:
-            train = get_data(n_sequences, rng=rng)
-            rng = np.random.SeedSequence(seed, spawn_key=(run, 0))
-            test = (get_test_data or get_data)(n_test, rng=rng)
-        inputs, *expected = test
-        return _as_tensors(*train), _as_tensors(inputs)[0], expected
-
-    def get_passes(run, arrays):
-        """Yield the training arrays of a run for each pass over them."""
-        if n_epochs is None:
-            yield arrays
-            return
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run, 1)))
-        for _ in range(n_epochs):
-            order = rng.permutation(len(arrays[0]))
-            yield [tf.gather(array, order) for array in arrays]
-
-    def get_rate(setting, name):
-        rate = settings[setting]
-        return rate[name] if isinstance(rate, dict) else rate
-
-    def get_rates(setting, name):
-        """Return the rate of each update of each pass, tensors: a float would be compiled in."""
-        rate = get_rate(setting, name)
-        if rate is None:
-            return [None] * n_passes
-        return tf.split(tf.constant(rate, tf.float32, n_passes * n_updates), n_passes)
-
-    def train_some(name, begin, train, predict, weights, trainings):
-        for setting, run in trainings:
-            arrays, inputs, expected = get_run(run)
-            begin(weights[run - 1])
-            passes = []
-            for rates, shuffled in zip(
-                get_rates(setting, name), get_passes(run, arrays), strict=True
-            ):
-                if stopped.is_set():
-                    return
-                losses = train(rates, *shuffled).numpy()
-                passes.append((losses, score(*expected, predict(inputs).numpy())))
-            results[name, setting, run] = passes
-
-    arrays, inputs, _ = get_run(1)
-    n_updates = math.ceil(len(arrays[0]) / batch_size)  # of each pass
+    for name, count in (("n_runs", n_runs), ("n_epochs", training.n_epochs)):
+        _check_count(name, count)
+    rates = list(dict.fromkeys(map(float, learning_rates)))
+    if not rates or not all(0 < rate < math.inf for rate in rates):
+        raise ValueError(f"learning_rates must be one or more, all above 0, not {learning_rates!r}")
+    if clash := {"run", "learning_rate", "update"} & set(models):
+        raise ValueError(f"a model cannot be named {clash.pop()!r}, as a column of the tables is")
+    copies = [copy for of_model in training.copies.values() for copy in of_model]
+    owned = [id(variable) for model in (*models.values(), *copies) for variable in model.variables]
+    if len(set(owned)) < len(owned):
+        raise ValueError("models and copies must not share layers: they are trained side by side")
+    work = _Work(get_data, score, rates, seed, training)
+    example = work.draw_run(1)
+    n_results = len(models) * n_runs * len(rates)
     cores = futures.ThreadPoolExecutor(os.cpu_count())
     try:
         # To draw weights and to trace a model are Python's work, and done one after the other;
         # to compile it, at its first training, and to train it go on meanwhile.
-        tasks = []
-        for name, copies in models.items():
-            copies = copies if isinstance(copies, list) else [copies]
-            keras.utils.set_random_seed(seed)  # not once a run: TensorFlow drops its caches here
-            weights = [_draw_weights(copies[0]) for _ in range(n_runs)]
-            for number, model in enumerate(copies):
-                if (name, number) not in compiled:
-                    begin, train = _build_training(model, arrays, batch_size, record)
-                    rates = get_rates(trainings[0][0], name)[0]
-                    compiled[name, number] = (
-                        begin.get_concrete_function(weights[0]),
-                        train.get_concrete_function(rates, *arrays),
-                        tf.function(model, autograph=False).get_concrete_function(inputs),
-                    )
-                share = trainings[number :: len(copies)]
-                some = name, *compiled[name, number], weights, share
-                tasks.append(cores.submit(train_some, *some))
-        _show_progress(results, len(models) * len(trainings), tasks)
+        tasks = [
+            cores.submit(work.train_share, share)
+            for name, model in models.items()
+            for share in _prepare(name, model, example, n_runs, work)
+        ]
+        _show_progress(work.results, n_results, tasks)
     finally:
-        stopped.set()
+        work.stopped.set()
         cores.shutdown(wait=False, cancel_futures=True)
-
-    index = pd.DataFrame(trainings, columns=["setting", "run"])
-    if learning_rates is None:
-        index = index.drop(columns="setting")
-    losses = _repeat(index, "update", n_passes * n_updates)
-    if n_epochs is not None:
-        index = _repeat(index, "epoch", n_epochs)
-    scores = []
-    for name in models:
-        passes = [one for training in trainings for one in results[name, *training]]
-        losses_of_model, scores_of_model = zip(*passes, strict=True)
-        losses[name] = np.concatenate(losses_of_model)
-        scores.append(index.join(pd.DataFrame(scores_of_model)))
-        if learning_rates is not None:
-            rates = [np.ravel(get_rate(setting, name))[0] for setting in index.setting]
-            scores[-1].insert(1, "learning_rate", rates)
-        scores[-1].insert(0, "model", name)
-    return losses, pd.concat(scores, ignore_index=True)
+    trainings = list(product(range(1, n_runs + 1), rates))
+    return _tabulate_losses(models, trainings, work.results), _tabulate_scores(
+        models, trainings, work.results
+    )
 
 
-class LossHistory(keras.callbacks.Callback):
-    """Record the training loss along one epoch of `fit`, as means over some updates each.
-
-    Keras calls it once per `steps_per_execution` updates. After `fit`, `updates` holds the
-    number of updates made at each record, and `losses` the mean loss of the updates since the
-    record before. If a last, smaller batch is among them, every sequence counts alike.
-    """
-
-    def on_train_begin(self, logs=None):
-        self._first = int(self.model.optimizer.iterations)
-        self._totals = [(0, 0.0, 0.0)]
-
-    def on_train_batch_end(self, batch, logs=None):
-        # Keras reports the mean loss from the first update on; here are the sums behind it.
-        loss = self.model.metrics[0]
-        updates = int(self.model.optimizer.iterations) - self._first
-        self._totals.append((updates, float(loss.total), float(loss.count)))
-
-    def on_train_end(self, logs=None):
-        updates, losses, sequences = np.array(self._totals).T
-        self.updates = updates[1:].astype(int)
-        self.losses = np.diff(losses) / np.diff(sequences)
-
-
-def compile_fit(model, n_updates=10):
-    """Let `model.fit` make some compiled updates before it goes back to Python.
-
-    The training stays the same. `evaluate` and `predict` stay as they are, as to compile them
-    takes longer than they do. With a GPU nothing is compiled.
+def make_get_data(draw, n_train, n_test=1000):
+    """Make a `get_data` for `train_runs` from a function that draws sequences.
 
     Args:
-        model: compiled Keras model.
-        n_updates: updates until `fit` calls its callbacks.
+        draw: function, called as `draw(n_sequences, rng=generator)`, that returns X, y and perhaps
+            sample weights.
+        n_train, n_test: sequences of each run, to train on and to test on. The test data do not
+            depend on `n_train`.
     """
-    model.steps_per_execution = n_updates
-    model.jit_compile = _can_compile()
-    model.make_train_function()
-    model.jit_compile = False
+
+    def get_data(rng):
+        return draw(n_train, rng=rng), draw(n_test, rng=rng.spawn(1)[0])
+
+    return get_data
 
 
-def time_updates(models, X, y, batch_size=1):
-    """Return the seconds that an update of each model takes: medians of `time_trainings`."""
-    seconds = time_trainings(models, X, y, batch_size)
-    return {name: np.median(of_model) for name, of_model in seconds.items()}
+@dataclass(frozen=True)
+class _Run:
+    """The data of one run, as tensors, and what its test is scored by."""
+
+    train: list
+    inputs: tf.Tensor
+    expected: list
 
 
-def time_trainings(models, X, y, batch_size=1, n_times=5):
-    """Return the seconds per update of some trainings by `train_model`, once compiled.
+@dataclass(frozen=True)
+class _Share:
+    """Some runs of one model, for one core: compiled functions and initial weights."""
 
-    The models are compiled on all cores, then timed one after the other, in turns. They are
-    trained in place.
+    name: str
+    model: keras.Model
+    begin: Callable  # with initial weights
+    train: Callable  # one pass, with the learning rate of each update and the arrays
+    predict: Callable
+    weights: dict  # by run
 
-    Args:
-        models: dict of name to compiled Keras model.
-        X, y, batch_size: as for `train_model`.
-        n_times: trainings of each model.
 
-    Returns:
-        Dict of name to float64 of shape `(n_times,)`.
-    """
-    arrays = _as_tensors(X, y)
-    trainings = {
-        name: _compile(_build_updates(model, arrays, batch_size)).get_concrete_function(*arrays)
-        for name, model in models.items()
-    }
-    with futures.ThreadPoolExecutor(os.cpu_count()) as cores:
-        list(cores.map(lambda train: train(*arrays), trainings.values()))
-    seconds = {name: np.zeros(n_times) for name in models}
-    for turn in range(n_times):
-        for name, train in trainings.items():
-            seconds[name][turn] = timeit.timeit(
-                lambda train=train: train(*arrays).numpy(), number=1
+@dataclass
+class _Work:
+    """What all trainings have in common, and their results by name, run and rate."""
+
+    get_data: Callable
+    score: Callable
+    learning_rates: list
+    seed: int
+    training: Training
+    results: dict = field(default_factory=dict)
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def draw_run(self, run):
+        """Return the data of a run: nothing else tells one run from another but its weights."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(run,)))
+        train, (inputs, *expected) = self.get_data(rng)
+        return _Run(_as_tensors(*train), _as_tensors(inputs)[0], expected)
+
+    def get_rates(self, learning_rate, n_sequences):
+        """Return the learning rate of each update of each pass, a tensor for each pass."""
+        n_updates = self.training.n_epochs * math.ceil(n_sequences / self.training.batch_size)
+        rates = self.training.schedule(learning_rate, n_updates)
+        return tf.split(tf.constant(rates, tf.float32, n_updates), self.training.n_epochs)
+
+    def get_passes(self, run, arrays):
+        """Yield the training arrays of a run for each pass over them."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(run, 1)))
+        for _ in range(self.training.n_epochs):
+            order = rng.permutation(len(arrays[0])) if self.training.shuffle else None
+            yield arrays if order is None else [tf.gather(array, order) for array in arrays]
+
+    def train_share(self, share):
+        """Train a share at all rates, one training after the other, until all are to stop."""
+        for run in share.weights:
+            data = self.draw_run(run)
+            for learning_rate in self.learning_rates:
+                if self.stopped.is_set():
+                    return
+                result = self.train_once(share, run, data, learning_rate)
+                self.training.after(share.name, run, learning_rate, share.model)
+                self.results[share.name, run, learning_rate] = result
+
+    def train_once(self, share, run, data, learning_rate):
+        """Make one training; return its losses, a Series, and its scores, a list of dicts."""
+        share.begin(share.weights[run])
+        losses, scores, n_updates = [], [], 0
+        rates = self.get_rates(learning_rate, len(data.train[0]))
+        for of_pass, arrays in zip(rates, self.get_passes(run, data.train), strict=True):
+            of_updates, metrics = share.train(of_pass, *arrays)
+            losses.append(of_updates.numpy())
+            n_updates += len(of_pass)
+            scored = self.score(*data.expected, share.predict(data.inputs).numpy())
+            means = dict(zip(self.training.metrics, map(float, metrics), strict=True))
+            if clash := {"model", "run", "learning_rate", "update", *means} & set(scored):
+                raise ValueError(f"a measure cannot be named {clash.pop()!r}, as a column is")
+            scores.append({"update": n_updates, **means, **scored})
+        return self.training.reduce_losses(np.concatenate(losses)), scores
+
+
+def _prepare(name, model, example, n_runs, work):
+    """Yield the shares of one model and its copies, traced for the data of an example run."""
+    copies = [model, *work.training.copies.get(name, [])]
+    settings = work.training.batch_size, work.training.metrics
+    all_compiled = [_compile_training(copy, example.train[0], *settings) for copy in copies]
+    keras.utils.set_random_seed(work.seed)  # not once a run: TensorFlow drops its caches here
+    weights = {run: _draw_weights(model) for run in range(1, n_runs + 1)}
+    for number, (copy, compiled) in enumerate(zip(copies, all_compiled, strict=True)):
+        if not isinstance(copy.optimizer.learning_rate, keras.Variable):
+            raise ValueError(
+                f"the optimizer of {name!r} has a schedule of its own: compile it with a number,"
+                " and hand train_runs Training(schedule=...)"
             )
-    n_updates = math.ceil(len(X) / batch_size)
-    return {name: of_model / n_updates for name, of_model in seconds.items()}
+        begin = _build_begin(copy)
+        rates = work.get_rates(work.learning_rates[0], len(example.train[0]))[0]
+        runs = range(1 + number, n_runs + 1, len(copies))
+        yield _Share(
+            name,
+            copy,
+            begin.get_concrete_function(weights[1]),
+            compiled.train.get_concrete_function(rates, *example.train),
+            compiled.predict.get_concrete_function(example.inputs),
+            {run: weights[run] for run in runs},
+        )
+
+
+def _build_begin(model):
+    """Return a function that begins a training: it sets weights, and the optimizer to its start."""
+    optimizer = model.optimizer.from_config(model.optimizer.get_config())
+    optimizer.build(model.trainable_variables)
+    fresh = [variable.numpy() for variable in optimizer.variables]
+    variables = [variable for layer in _get_layers(model) for variable in layer.variables]
+
+    def begin(weights):
+        pairs = zip([*variables, *model.optimizer.variables], [*weights, *fresh], strict=True)
+        for variable, value in pairs:
+            variable.assign(value)
+
+    return tf.function(begin, autograph=False)
+
+
+def _draw_weights(model):
+    """Return new initial weights of a model, by building its layers anew.
+
+    A Keras initializer gives the same values each time it is called, a new layer new ones.
+    """
+    weights, known = [], set()
+    for layer in _get_layers(model):
+        # What is frozen, a layer or one that it wraps, keeps what it has learned.
+        parts = [part for part in layer._flatten_layers() if not part.trainable]
+        frozen = {id(variable) for part in parts for variable in part.variables}
+        fresh = layer
+        if any(id(variable) not in frozen for variable in layer.variables):
+            fresh = layer.from_config(layer.get_config())
+            fresh.build_from_config(layer.get_build_config())
+        for variable, new in zip(layer.variables, fresh.variables, strict=True):
+            weights.append((variable if id(variable) in frozen else new).numpy())
+            known.add(id(variable))
+    if others := [variable.path for variable in model.variables if id(variable) not in known]:
+        raise ValueError(
+            f"weights that {model.name!r} owns itself, outside its layers, cannot be drawn anew for"
+            f" each run: {', '.join(others)}"
+        )
+    return weights
+
+
+def _get_layers(model):
+    """Return the layers of a model, those of a model within it too, each once."""
+    layers = []
+    for layer in model.layers:
+        layers += _get_layers(layer) if isinstance(layer, keras.Model) else [layer]
+    return list(dict.fromkeys(layers))
 
 
 def _show_progress(results, n_results, tasks):
@@ -295,114 +450,30 @@ def _show_progress(results, n_results, tasks):
             progress.update(len(results))
 
 
-def _can_compile():
-    """Tell whether XLA can compile the training: not the cuDNN LSTM that Keras uses on a GPU."""
-    return not tf.config.list_physical_devices("GPU")
+# The two tables -------------------------------------------------------------------------------
 
 
-def _compile(function):
-    return tf.function(function, autograph=False, jit_compile=_can_compile())
+def _tabulate_losses(models, trainings, results):
+    """Return a row for each of the trainings (run, rate) and update, a column for each model."""
+    first = next(iter(models))
+    updates = [results[first, *training][0].index.to_numpy() for training in trainings]
+    index = pd.DataFrame(trainings, columns=["run", "learning_rate"])
+    losses = index.loc[index.index.repeat([len(of) for of in updates])].reset_index(drop=True)
+    losses["update"] = np.concatenate(updates)
+    for name in models:
+        kept = [results[name, *training][0].to_numpy() for training in trainings]
+        losses[name] = np.concatenate(kept)
+    return losses
 
 
-def _build_updates(model, arrays, batch_size, record=None):
-    """Return a function that makes all updates of one pass over arrays of these shapes.
-
-    It returns the loss of every update, or what `record` makes of it: see `train_runs`.
-    """
-    _check_count("batch_size", batch_size)
-    if not model.compiled:
-        raise ValueError(f"model must be compiled: {model.name!r} is not")
-    if not model.built:
-        model(arrays[0][:1])
-    if not model.optimizer.built:
-        model.optimizer.build(model.trainable_variables)
-    n_sequences = len(arrays[0])
-    n_batches = n_sequences // batch_size
-    n_batched = n_batches * batch_size
-
-    def update(batch, rate=None):
-        if rate is not None:
-            model.optimizer.learning_rate.assign(rate)
-        X, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
-        with tf.GradientTape() as tape:
-            predictions = model(X, training=True)
-            loss = model.compute_loss(X, y, predictions, sample_weight, training=True)
-            scaled_loss = model.optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, model.trainable_variables)
-        model.optimizer.apply(gradients, model.trainable_variables)
-        if record is not None:
-            loss = tf.reduce_mean(record(y, predictions))
-        return tf.cast(loss, tf.float32)
-
-    def update_all(*arrays, rates=None):
-        losses = []
-        if n_batches:
-            batches = tuple(
-                tf.reshape(array[:n_batched], (n_batches, batch_size, *array.shape[1:]))
-                for array in arrays
-            )
-            losses.append(
-                tf.map_fn(
-                    lambda elements: update(*elements),
-                    (batches,) if rates is None else (batches, rates[:n_batches]),
-                    fn_output_signature=tf.float32,
-                    parallel_iterations=1,
-                )
-            )
-        if n_batched < n_sequences:
-            rest = tuple(array[n_batched:] for array in arrays)
-            losses.append([update(rest, None if rates is None else rates[-1])])
-        return tf.concat(losses, axis=0)
-
-    return update_all
-
-
-def _build_training(model, arrays, batch_size, record=None):
-    """Return two functions: one begins a training with new weights, one makes a pass over arrays.
-
-    The second takes the learning rate of each update, or None for that of the model's optimizer,
-    and the arrays. What it returns, see `_build_updates`.
-    """
-    update_all = _build_updates(model, arrays, batch_size, record)
-    variables = [variable for layer in model.layers for variable in layer.variables]
-    optimizer = model.optimizer.from_config(model.optimizer.get_config())
-    optimizer.build(model.trainable_variables)
-    fresh = [variable.numpy() for variable in optimizer.variables]
-
-    def begin(weights):
-        _assign(variables, weights)
-        _assign(model.optimizer.variables, fresh)
-
-    def train(rates, *arrays):
-        return update_all(*arrays, rates=rates)
-
-    return tf.function(begin, autograph=False), _compile(train)
-
-
-def _repeat(index, name, number):
-    """Return a DataFrame with each row repeated, and a new column that numbers them from 1."""
-    repeated = index.loc[index.index.repeat(number)].reset_index(drop=True)
-    repeated[name] = np.tile(np.arange(1, number + 1), len(index))
-    return repeated
-
-
-def _draw_weights(model):
-    """Return new initial weights of a model, by building its layers anew.
-
-    A Keras initializer gives the same values each time it is called, a new layer new ones.
-    """
-    weights = []
-    for layer in model.layers:
-        if layer.variables:
-            fresh = layer.from_config(layer.get_config())
-            fresh.build_from_config(layer.get_build_config())
-            weights += [variable.numpy() for variable in fresh.variables]
-    return weights
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+def _tabulate_scores(models, trainings, results):
+    """Return a row for each model, training (run, rate) and test of it, a column each measure."""
+    return pd.DataFrame(
+        {"model": name, "run": run, "learning_rate": learning_rate, **scores}
+        for name in models
+        for run, learning_rate in trainings
+        for scores in results[name, run, learning_rate][1]
+    )
 
 
 def _as_tensors(X, y=None, sample_weight=None):

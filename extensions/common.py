@@ -1,13 +1,12 @@
-"""Lets `python FOLDER/NAME.py` find what `python -m FOLDER.NAME` finds.
+"""Stops a script of this folder that was started by its path, and says how to start it.
 
-Python looks for modules in the folder of the file that it runs. So a script of this folder that
-is started by its path, and asks for `common`, comes here; and from here on it is as if it had
-been started from the project's folder.
+Python looks for `common` in the folder of the file that it runs, and so finds this file.
 """
 
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parent.parent
-sys.path[0] = str(PROJECT)
-__path__ = [str(PROJECT / "common")]  # makes this module the package that was asked for
+script, folder = Path(sys.argv[0]), Path(__file__).parent
+command = f"python -m {folder.name}.{script.stem}"
+print(f"{script.name}: error: start it in {folder.parent} by: {command}", file=sys.stderr)
+sys.exit(2)

@@ -37,7 +37,7 @@ def get_counting_model(n_timesteps):
         n_timesteps: length of the sequences, a whole number.
 
     Returns:
-        A compiled Keras model, as of `get_lstm_model(n_timesteps, 1)`.
+        A compiled Keras model, as of `get_lstm_model(n_timesteps, n_units=1)`.
     """
     limit = np.float32(n_timesteps / 4)
     just_below = np.nextafter(limit, np.float32(0))

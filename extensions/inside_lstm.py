@@ -16,16 +16,7 @@ It takes about 8 seconds on 2 CPU cores.
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(
-        __file__,
-        __doc__,
-        timesteps=10,
-        units=20,
-        sequences=10_000,
-        batch_size=1,
-        learning_rate=0.001,
-        runs=10,
-    )
+    options = start_script(__file__, __doc__, sequences=10_000, runs=10)
 
 from functools import partial
 
@@ -38,13 +29,14 @@ from scipy.special import expit  # the sigmoid
 from common.figures import LINES, draw_known, draw_means
 from common.files import save
 from common.floors import score_step_number
-from common.results import count, describe_runs, in_words, interval, summarize, with_interval
-from common.training import train_runs
+from common.results import count, describe_runs, in_words, interval, with_interval
+from common.training import Training, average_losses, make_get_data, train_runs
 from data import get_sequences, score_labels, tabulate_sequence
 from extensions.counting_lstm import get_counting_model
 from lstm_forward import get_lstm_model
 
 N_NEW = 1000  # sequences to choose the cells on, and as many to look at them
+BEST, OTHERS = "best following", "median of others"
 
 
 def run_lstm(X, kernel, recurrent_kernel, bias, held=None):
@@ -121,7 +113,7 @@ def correlate(cell_state, sums):
 
 
 def inspect_cells(weights, chosen_by, X, y):
-    """Tell of each cell of a model how its state follows the sum, and what holding it costs.
+    """Tell which cell of a model follows the sum best, and what it costs to hold each.
 
     Args:
         weights: as for `run_model`.
@@ -131,22 +123,26 @@ def inspect_cells(weights, chosen_by, X, y):
 
     Returns:
         DataFrame with a row for each cell: `unit`, counted from 0; `follows_best`, True of one;
-        `accuracy`, of the whole model; `accuracy_held`, with this cell held at its mean; and
-        `correlation_1` and so on, at each step.
+        `accuracy`, of the whole model; and `accuracy_held`, with this cell held at its mean.
     """
     states = run_model(chosen_by, weights)["cell_state"]
     following = correlate(states, np.cumsum(chosen_by[:, :, 0], axis=1)).mean(axis=0)
-    cells = run_model(X, weights)
-    correlations = correlate(cells["cell_state"], np.cumsum(X[:, :, 0], axis=1))
+    accuracy = score_labels(y, run_model(X, weights)["prediction"])["accuracy"]
     rows = []
     for unit, means in enumerate(states.mean(axis=0).T):
-        held = run_model(X, weights, held={unit: means})
-        row = {"unit": unit, "follows_best": unit == following.argmax()}
-        row["accuracy"] = score_labels(y, cells["prediction"])["accuracy"]
-        row["accuracy_held"] = score_labels(y, held["prediction"])["accuracy"]
-        by_step = enumerate(correlations[:, unit], 1)
-        rows.append(row | {f"correlation_{step}": value for step, value in by_step})
+        held = score_labels(y, run_model(X, weights, held={unit: means})["prediction"])
+        row = {"unit": unit, "follows_best": unit == following.argmax(), "accuracy": accuracy}
+        rows.append(row | {"accuracy_held": held["accuracy"]})
     return pd.DataFrame(rows)
+
+
+def tabulate_correlations(weights, X):
+    """Return the correlation of each cell's state with the sum: `unit`, `step`, `correlation`."""
+    cell_state = run_model(X, weights)["cell_state"]
+    correlations = correlate(cell_state, np.cumsum(X[:, :, 0], axis=1))
+    steps, units = np.indices(correlations.shape)
+    columns = {"unit": units, "step": 1 + steps, "correlation": correlations}
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
 def summarize_models(cells):
@@ -157,19 +153,25 @@ def summarize_models(cells):
 
     Returns:
         DataFrame by `run`: `accuracy`; `held` and `others_held`, the accuracies with one cell held;
-        `rank`, of the best following among all, 1 if holding it costs most; and `following_1`,
-        `others_1` and so on, the correlations at each step.
+        and `rank`, of the best following among all, 1 if holding it costs most.
     """
     best = cells[cells.follows_best].set_index("run")
-    others = cells[~cells.follows_best].groupby("run").median(numeric_only=True)
+    others = cells[~cells.follows_best].groupby("run").accuracy_held.median()
     ranks = cells.groupby("run").accuracy_held.rank(method="min").astype(int)
     models = pd.DataFrame({"accuracy": best.accuracy, "held": best.accuracy_held})
-    models["others_held"] = others.accuracy_held
-    models["rank"] = ranks[cells.follows_best].to_numpy()
-    for column in cells.columns[cells.columns.str.startswith("correlation_")]:
-        step = column.removeprefix("correlation_")
-        models[f"following_{step}"], models[f"others_{step}"] = best[column], others[column]
-    return models
+    return models.assign(others_held=others, rank=ranks[cells.follows_best].to_numpy())
+
+
+def summarize_correlations(correlations, cells):
+    """Return a row for each model, step, and `cell`: the best following, the median of the others.
+
+    Args:
+        correlations: the tables of `tabulate_correlations`, with the column `run`.
+        cells: as for `summarize_models`.
+    """
+    table = correlations.merge(cells[["run", "unit", "follows_best"]])
+    table["cell"] = np.where(table.follows_best, BEST, OTHERS)
+    return table.groupby(["cell", "step", "run"]).correlation.median().reset_index()
 
 
 def tabulate_cell(X, y, weights, unit):
@@ -185,49 +187,41 @@ def tabulate_cell(X, y, weights, unit):
     return table
 
 
-def tabulate_by_step(models):
-    """Return the correlations of `summarize_models` by `cell`, `step` and `run`, a row each."""
-    by_step = models.filter(regex="following|others_[0-9]").reset_index()
-    by_step = by_step.melt("run", value_name="correlation")
-    by_step[["cell", "step"]] = by_step.pop("variable").str.split("_", expand=True)
-    names = {"following": "best following", "others": "median of others"}
-    return by_step.replace({"cell": names}).astype({"step": int})
+def answer(models, by_step):
+    """Say in words how far one cell keeps the sum.
 
-
-def answer(models):
-    """Say in words how far one cell keeps the sum: `models` as of `summarize_models`."""
-    following = models.filter(like="following_")
-    weakest = following.mean().idxmin()
-    others = models[weakest.replace("following", "others")]
-    step = weakest.removeprefix("following_")
+    Args:
+        models: as `summarize_models` returns it.
+        by_step: as `summarize_correlations` returns it.
+    """
+    means = by_step[by_step.cell == BEST].groupby("step").correlation.mean()
+    weakest = by_step[by_step.step == means.idxmin()].groupby("cell").correlation
+    at_weakest = weakest.apply(with_interval).get
     cost = models.held - models.others_held
     n_models = count(len(models), "model")
     text = (
         f"Answer: in {n_models}, the cell whose state follows the cumulative sum best has a"
-        f" correlation of {with_interval(following[weakest])} with it at step {step}, where it is"
-        f" weakest; the median of the other cells there has {with_interval(others)}."
+        f" correlation of {at_weakest(BEST)} with it at step {means.idxmin()}, where it is weakest;"
+        f" the median of the other cells there has {at_weakest(OTHERS, 'none')}."
         f" The accuracy is {with_interval(models.accuracy, share=True)}; with that cell held at"
-        f" its mean {with_interval(models.held, share=True)}, which is {in_words(cost)} than with"
-        f" another cell held (median). It is the cell that costs most to hold in"
+        f" its mean {with_interval(models.held, share=True)}; that, minus the accuracy with another"
+        f" cell held (median): {in_words(cost)}. It is the cell that costs most to hold in"
         f" {(models['rank'] == 1).sum()} of {n_models}."
     )
     _, high = interval(cost)
     return text + (
-        "" if high < 0 else " So the sum is not in that cell alone: others have it, too."
+        " So the sum is not in that cell alone: others have it, too." if high >= 0 else ""
     )
 
 
-def draw(tables, cells, models, known):
-    """Draw one sequence through two cells, and what all models have in common.
+def draw_steps(figure, tables):
+    """Draw one sequence through two cells.
 
     Args:
+        figure: of matplotlib, or a part of one.
         tables: dict of title to a table of `tabulate_cell`, two.
-        cells, models: as of `inspect_cells` and `summarize_models`.
-        known: as for `common.figures.draw_known`.
     """
-    figure = plt.figure(figsize=(8, 9.5), layout="constrained")
-    upper, lower = figure.subfigures(2, height_ratios=(2.2, 1))
-    panels = upper.subplots(4, 2, sharex=True)
+    panels = figure.subplots(4, 2, sharex=True)
     contents = {
         "value (no unit)": ["cumulative_sum", "limit"],
         "gates, candidate": ["input_gate", "forget_gate", "output_gate", "candidate"],
@@ -239,54 +233,70 @@ def draw(tables, cells, models, known):
         column[0].bar(table.step, table.value, color="#b9c4cf", label="input")
         for axes, (what, names) in zip(column, contents.items(), strict=True):
             for name, line in zip(names, LINES, strict=False):
-                axes.plot(table.step, table[name], label=name.replace("_", " "), **line)
+                label = name.replace("_", " ")
+                axes.plot(table.step, table[name], label=label, markersize=3, **line)
             axes.set_ylabel(what if axes in panels[:, 0] else None)
             axes.grid(alpha=0.3)
             if table.label.any():
                 axes.axvline(table.step[table.label.idxmax()], color="black", linewidth=0.8)
         column[-1].set_xlabel("time step (vertical: label turns 1)")
+        column[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     for axes in panels[:, 1]:
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
 
-    following, held = lower.subplots(1, 2)
-    draw_means(following, tabulate_by_step(models), "step", "correlation", by="cell")
+
+def draw_cells(figure, cells, by_step, known):
+    """Draw what all models have in common: how cells follow the sum, and what it costs to hold one.
+
+    Args:
+        figure: of matplotlib, or a part of one.
+        cells: as for `summarize_models`.
+        by_step: as for `answer`.
+        known: as for `common.figures.draw_known`.
+    """
+    following, held = figure.subplots(1, 2)
+    draw_means(following, by_step, "step", "correlation", by="cell")
     following.set_xlabel("time step")
     following.set_ylabel("correlation of state and sum")
+    following.set_title(describe_runs(cells.run.max()), fontsize="medium")
     following.legend(fontsize="small")
-    following.set_title(describe_runs(len(models)), fontsize="medium")
 
-    style = {"linestyle": "none", "markersize": 5}
-    others = cells[~cells.follows_best]
-    held.plot(
-        others.run, others.accuracy_held, ".", color="#9aa7b4", label="another cell held", **style
-    )
-    held.plot(
-        models.index, models.held, "s", color=LINES[1]["color"], label="that cell held", **style
-    )
-    held.plot(
-        models.index, models.accuracy, "o", color=LINES[0]["color"], label="none held", **style
-    )
-    draw_known(held, known)
+    best, others = cells[cells.follows_best], cells[~cells.follows_best]
+    contents = {
+        "another cell held": (others.run, others.accuracy_held, ".", "#9aa7b4"),
+        "that cell held": (best.run, best.accuracy_held, "s", LINES[1]["color"]),
+        "none held": (best.run, best.accuracy, "o", LINES[0]["color"]),
+    }
+    for label, (runs, values, marker, color) in contents.items():
+        held.plot(runs, values, marker, color=color, markersize=5, label=label)
+    draw_known(held, known, "accuracy")
     held.set_xlabel("model")
     held.set_ylabel("accuracy")
     held.set_title("a cell held at its mean", fontsize="medium")
     held.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 0.08))
-    for axes in (*panels[-1], following, held):
+    for axes in (following, held):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
+
+
+def train(options):
+    """Train the model of lstm_forward.py; return it, and a dict of run to the weights it had."""
+    model = get_lstm_model(options.timesteps, n_units=options.units)
+    weights = {}
+
+    def keep(name, run, learning_rate, model):
+        weights[run] = model.get_weights()
+
+    draw = partial(get_sequences, n_timesteps=options.timesteps)
+    get_data = make_get_data(draw, options.sequences)
+    training = Training(batch_size=options.batch_size, reduce_losses=average_losses, after=keep)
+    rates = [options.learning_rate]
+    models = {"lstm_forw": model}
+    train_runs(models, get_data, score_labels, rates, options.runs, options.seed, training)
+    return model, weights
 
 
 def main(options):
-    model = get_lstm_model(options.timesteps, options.units, learning_rate=options.learning_rate)
-    _, runs = train_runs(
-        {"lstm_forw": model},
-        partial(get_sequences, n_timesteps=options.timesteps),
-        lambda y, predictions: {"weights": model.get_weights()},
-        n_sequences=options.sequences,
-        n_runs=options.runs,
-        batch_size=options.batch_size,
-        seed=options.seed,
-    )
+    model, weights = train(options)
     rng = np.random.default_rng(options.seed)
     chosen_by, _ = get_sequences(N_NEW, options.timesteps, rng)
     X, y = get_sequences(N_NEW, options.timesteps, rng)
@@ -294,32 +304,34 @@ def main(options):
     difference = np.abs(predictions - model.predict(X, verbose=0)).max()
     print(f"Largest difference between NumPy and Keras on 1,000 new sequences: {difference:.1e}")
 
-    cells = pd.concat(
-        [
-            inspect_cells(weights, chosen_by, X, y).assign(run=run)
-            for run, weights in zip(runs.run, runs.weights, strict=True)
-        ],
-        ignore_index=True,
+    cells = {run: inspect_cells(of_run, chosen_by, X, y) for run, of_run in weights.items()}
+    correlations = {run: tabulate_correlations(of_run, X) for run, of_run in weights.items()}
+    cells, correlations = (
+        pd.concat(tables, names=["run"]).reset_index("run").reset_index(drop=True)
+        for tables in (cells, correlations)
     )
-    cells.insert(0, "run", cells.pop("run"))
     models = summarize_models(cells)
+    by_step = summarize_correlations(correlations, cells)
     print(f"Accuracy with a cell held at its mean, {describe_runs(options.runs)}:")
-    print(models[["accuracy", "held", "others_held", "rank"]].round(3).to_string())
+    print(models.round(3).to_string())
     print(f"Correlation of state and sum, {describe_runs(options.runs)}:")
-    by_step = summarize(tabulate_by_step(models), ["cell", "step"]).correlation
-    print(by_step.unstack("cell", sort=False).to_string())
-    known = {"step number alone": score_step_number(options.timesteps)["accuracy"]}
-    print(answer(models))
+    by_cell = by_step.groupby(["step", "cell"]).correlation.apply(with_interval)
+    print(by_cell.unstack("cell").to_string())
+    print(answer(models, by_step))
 
     unit = cells.unit[cells.follows_best].iloc[0]
     by_hand = get_counting_model(options.timesteps).get_weights()
     tables = {
-        f"model 1, unit {unit}": tabulate_cell(X, y, runs.weights[0], unit),
+        f"model 1, unit {unit}": tabulate_cell(X, y, weights[1], unit),
         "set by hand": tabulate_cell(X, y, by_hand, 0),
     }
-    table = pd.concat(tables, names=["model"]).reset_index("model")
-    figure = draw(tables, cells, models, known)
-    save(options.output, options.name, figure, table, cells, show=options.show)
+    figure = plt.figure(figsize=(8, 9.5), layout="constrained")
+    upper, lower = figure.subfigures(2, height_ratios=(2.2, 1))
+    draw_steps(upper, tables)
+    known = {"step number alone": score_step_number(options.timesteps)}
+    draw_cells(lower, cells, by_step, known)
+    steps = pd.concat(tables, names=["model"]).reset_index("model")
+    save(options, figure, steps=steps, cells=cells, correlations=correlations)
 
 
 if __name__ == "__main__":

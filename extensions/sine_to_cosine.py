@@ -4,29 +4,19 @@
 
 predicts the cosine of a random phase from its sine; ten time steps are half a period. First as a
 reader of the tutorial did it, with its classifier, which can only say 0 or 1, and with the cosine
-of the sine as its target, not the cosine of the phase. Then as a regression: with a linear
-output and the mean squared error, forward and bidirectional, 30 times each at a learning rate of
-0.001 and at the model's own best. Expect a mean absolute error near 0 from both, but for the first
-time step: one sine cannot tell whether it rises or falls, so the best that a forward model can do
-is to say 0, an error of 2 / pi = 0.637. From the second step on two sines tell: it has 0.02 there
-and 0.005 later, bidirectional 0.002, and with more sequences less. The best rate is 0.001 itself.
-It takes about 110 seconds on 2 CPU cores. With a single `--learning-rate`, both
-regressions train at that one.
+of the sine as its target, not the cosine of the phase. Then as a regression: with a linear output
+and the mean squared error, forward and bidirectional, 30 times each at three learning rates. Expect
+a mean absolute error near 0 from both, but for the first time step: one sine cannot tell whether it
+rises or falls, so the best that a forward model can do is to say 0, an error of 2 / pi = 0.637.
+From the second step on two sines tell: it has 0.02 there and 0.005 later, bidirectional 0.002 to
+0.004, and with more sequences less. It takes about 80 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(
-        __file__,
-        __doc__,
-        timesteps=10,
-        units=20,
-        sequences=50_000,
-        batch_size=10,
-        learning_rate=(0.0003, 0.001, 0.003, 0.01),
-        runs=30,
-    )
+    rates = 0.0003, 0.001, 0.003
+    options = start_script(__file__, __doc__, sequences=50_000, batch_size=10, learning_rate=rates)
 
 from functools import partial
 
@@ -37,19 +27,14 @@ import pandas as pd
 from keras import layers
 from matplotlib.ticker import MaxNLocator
 
-from common.figures import LINES, draw_known, draw_means
+from common.comparing import report, train_by_options
+from common.figures import THIN_LINES, draw_means, get_styles
 from common.files import save
-from common.floors import score_waves
-from common.results import (
-    describe_runs,
-    describe_setting,
-    summarize,
-    tabulate_known,
-    with_interval,
-)
-from common.training import train_model
-from common.tuning import train_at_best_rates
+from common.results import compare, describe_runs, summarize
+from common.training import make_get_data, train_model
 from lstm_forward import get_lstm_model
+
+KEYS = ["model", "run", "learning_rate"]  # tell one training from another
 
 
 def get_waves(n_sequences, n_timesteps, rng=None):
@@ -69,14 +54,13 @@ def get_waves(n_sequences, n_timesteps, rng=None):
     return np.sin(phase).astype(np.float32), np.cos(phase).astype(np.float32)
 
 
-def get_regression_model(n_timesteps, n_units, bidirectional, learning_rate=0.001):
+def get_regression_model(n_timesteps, bidirectional=False, *, n_units=20):
     """Build and compile an LSTM that predicts a real number at every time step.
 
     Args:
         n_timesteps: length of the sequences, a whole number.
-        n_units: memory cells in each direction.
         bidirectional: read the sequence in both directions and concatenate the outputs.
-        learning_rate: step size of the optimizer, Adam.
+        n_units: memory cells in each direction.
 
     Returns:
         A compiled Keras model: input and output `(n, n_timesteps, 1)`.
@@ -86,7 +70,7 @@ def get_regression_model(n_timesteps, n_units, bidirectional, learning_rate=0.00
         lstm = layers.Bidirectional(lstm)
     # No activation: any real number can come out. A sigmoid would keep it between 0 and 1.
     model = keras.Sequential([keras.Input((n_timesteps, 1)), lstm, layers.Dense(1)])
-    model.compile(loss="mean_squared_error", optimizer=keras.optimizers.Adam(learning_rate))
+    model.compile(loss="mean_squared_error", optimizer="adam")
     return model
 
 
@@ -98,55 +82,64 @@ def score_regression(y, predictions):
         predictions: predicted ones, same shape.
 
     Returns:
-        Dict of float: `loss`, the mean squared error; and `error_1`, `error_2` and so on, the mean
-        absolute error at each time step.
+        Dict of float: `loss`, the mean squared error; and for each time step, an int from 1, the
+        mean absolute error there.
     """
     errors = np.abs(predictions - y)
-    by_step = {f"error_{step}": of_step.mean() for step, of_step in enumerate(errors[..., 0].T, 1)}
+    by_step = {step: of_step.mean() for step, of_step in enumerate(errors[..., 0].T, 1)}
     return {"loss": np.square(errors).mean(), **by_step}
 
 
-def answer(scores, known, classes):
-    """Say how near the regressions come to what can be known, and what the classes were."""
-    best = scores[scores.setting == scores.setting.iloc[-1]]
-    parts = []
-    for model in ("forward", "bidirectional"):
-        errors = best[best.model == model].filter(like="error_")
-        floor = known[f"best possible {model}"]["error_1"]
-        part = f"{with_interval(errors.error_1)} {model} (best possible: {floor:.3f})"
-        later = errors.drop(columns="error_1")
-        if len(later.columns):
-            part += f", and from the second on {with_interval(later.mean(axis=1))}"
-        parts.append(part)
-    return (
-        "Answer: it can, with a linear output. Each at its best learning rate, the mean absolute"
-        f" error at the first time step is {'; '.join(parts)}. Of the reader's classes,"
-        f" {np.mean(classes):.1%} are 1, the rest 0: a sigmoid with a threshold can say nothing"
-        " else."
-    )
+def score_waves(n_timesteps):
+    """Score what can be known of the cosine of a random phase from sines.
+
+    Two sines one step apart fix phase and cosine; one alone leaves the sign of the cosine open.
+    Then the best prediction is 0, the mean of the two: for the squared error the only best one, for
+    the absolute error as good as any between the two. Whoever knows the step number alone does best
+    with 0 at every step. The cosine's mean square is 1/2, its mean absolute value 2 / pi.
+
+    Args:
+        n_timesteps: length of the sequences, a whole number of 1 or more.
+
+    Returns:
+        A dict of `step number alone`, `best possible forward` and `best possible bidirectional` to
+        a dict of `loss`, the mean squared error; and a DataFrame with the columns `model`, `step`,
+        counted from 1, and `absolute_error`, the mean at this step.
+    """
+    n_unknown = {
+        "step number alone": n_timesteps,
+        "best possible forward": 1,
+        "best possible bidirectional": 1 if n_timesteps == 1 else 0,
+    }
+    steps = np.arange(1, n_timesteps + 1)
+    by_step = pd.DataFrame({"step": steps} | {name: steps <= n for name, n in n_unknown.items()})
+    by_step = by_step.melt("step", var_name="model", value_name="absolute_error")
+    by_step["absolute_error"] *= 2 / np.pi
+    return {name: {"loss": n / n_timesteps / 2} for name, n in n_unknown.items()}, by_step
 
 
-def draw(wave, scores, known):
-    """Draw one wave as each model sees it, and the error of the regressions over the steps."""
+def draw(wave, view, known):
+    """Draw one wave as each model sees it, and the error of the regressions over the steps.
+
+    Args:
+        wave: DataFrame, a row for each time step: the column `truth`, and one for each model.
+        view: `common.choosing.View` with the errors by time step.
+        known: DataFrame of the errors of what is not trained, as `score_waves` has it.
+    """
     figure, (curves, errors) = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
     curves.plot(wave.index, wave.truth, color="#b9c4cf", linewidth=7, label="true cosine")
-    for model, line in zip(("forward", "bidirectional", "reader's classes"), LINES, strict=False):
-        curves.plot(wave.index, wave[model], marker=".", label=model, **line)
+    for model, style in get_styles(wave.columns.drop("truth")).items():
+        curves.plot(wave.index, wave[model], label=model, markersize=4, **style)
     curves.set_title("one new wave", fontsize="medium")
     curves.set_ylabel("cosine, class")
     curves.grid(alpha=0.3)
-    by_step = scores[scores.setting == scores.setting.iloc[-1]].filter(regex="model|run|error_")
-    by_step = by_step.melt(["model", "run"], var_name="step", value_name="error")
-    by_step["step"] = by_step.step.str.removeprefix("error_").astype(int)
-    draw_means(errors, by_step, "step", "error", by="model")
-    lines = {
-        name: list(known[name].values())[1:]
-        for name in ("step number alone", "best possible forward")
-    }
-    draw_known(errors, lines, x=wave.index)
+    draw_means(errors, view.scores, "step", "absolute_error")
+    known = known[known.model != "best possible bidirectional"].groupby("model", sort=False)
+    for (name, rows), dashes in zip(known, THIN_LINES, strict=False):
+        style = {"color": "black", "linewidth": 0.9, "linestyle": dashes}
+        errors.plot(rows.step, rows.absolute_error, label=name, **style)
     errors.set_yscale("log")
-    title = f"{describe_setting('best')}\n{describe_runs(scores.run.max())}"
-    errors.set_title(title, fontsize="medium")
+    errors.set_title(f"{view.words}\n{describe_runs(view.scores.run.max())}", fontsize="medium")
     errors.set_ylabel("mean absolute error")
     for axes in (curves, errors):
         axes.set_xlabel("time step")
@@ -156,44 +149,73 @@ def draw(wave, scores, known):
     return figure
 
 
+def report_steps(view, known):
+    """Print the errors at each time step, and how the models differ in them.
+
+    Args:
+        view, known: as for `draw`.
+    """
+    print(f"Mean absolute error at each time step, {view.words}:")
+    table = summarize(pd.concat([view.scores, known]), ["step", "model"])
+    print(table.squeeze().unstack()[table.index.unique("model")].to_string())
+    steps = np.where(view.scores.step == 1, "the first step", "the later steps")
+    for when, rows in view.scores.groupby(steps):
+        means = rows.groupby(["model", "run"], as_index=False).absolute_error.mean()
+        words = compare(means, "absolute_error", "bidirectional", "forward")
+        print(f"Answer, mean absolute error at {when}, {view.words}: {words}.")
+
+
+def get_models(n_timesteps, n_units):
+    """Build the two regressions."""
+    return {
+        name: get_regression_model(n_timesteps, name == "bidirectional", n_units=n_units)
+        for name in ("forward", "bidirectional")
+    }
+
+
 def main(options):
     # As the reader did it: a classifier, and cos(sin(phase)) as its target.
     keras.utils.set_random_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     X, _ = get_waves(options.sequences, options.timesteps, rng)
-    classifier = get_lstm_model(options.timesteps, options.units)
+    classifier = get_lstm_model(options.timesteps, n_units=options.units)
     train_model(classifier, X, np.cos(X), options.batch_size)
     X_new, y_new = get_waves(1000, options.timesteps, rng)
     classes = (classifier.predict(X_new, verbose=0) > 0.5).astype(int)
 
-    # As it should be.
-    models = {
-        name: get_regression_model(options.timesteps, options.units, name == "bidirectional")
-        for name in ("forward", "bidirectional")
-    }
-    _, scores = train_at_best_rates(
-        models,
-        partial(get_waves, n_timesteps=options.timesteps),
-        score_regression,
-        options.learning_rate,
-        n_runs=options.runs,
-        n_tuning_runs=6,
-        n_sequences=options.sequences,
-        batch_size=options.batch_size,
-        seed=options.seed,
+    # As it should be. There are two of each model, so that two cores have work to the end.
+    models, others = (get_models(options.timesteps, options.units) for _ in range(2))
+    get_data = make_get_data(partial(get_waves, n_timesteps=options.timesteps), options.sequences)
+    waves = {}  # what the models of the first run predict of the first new wave
+
+    def predict(name, run, learning_rate, model):
+        if run == 1:
+            waves[name, learning_rate] = np.asarray(model(X_new[:1]))[0, :, 0]
+
+    copies = {name: [other] for name, other in others.items()}
+    _, scores = train_by_options(
+        models, get_data, score_regression, options, copies=copies, after=predict
     )
-    known = score_waves(options.timesteps)
-    for setting, rows in scores.groupby("setting", sort=False):
-        print(f"On new waves, {describe_setting(setting)}, {describe_runs(options.runs)}:")
-        print("mean squared error (loss), and mean absolute error at each time step")
-        rows = rows.drop(columns=["setting", "learning_rate"])
-        print(pd.concat([summarize(rows, ["model"]), tabulate_known(known)]).T.to_string())
-    print(answer(scores, known, classes))
-    wave = pd.DataFrame({"truth": y_new[0, :, 0], "reader's classes": classes[0, :, 0]})
-    for name, model in models.items():  # as the last run left it
-        wave[name] = model.predict(X_new[:1], verbose=0)[0, :, 0]
+    by_step = scores.drop(columns=["update", "loss"])
+    by_step = by_step.melt(KEYS, var_name="step", value_name="absolute_error").astype({"step": int})
+    scores = scores[[*KEYS, "update", "loss"]]
+
+    known, known_by_step = score_waves(options.timesteps)
+    print("Can it do regression? The test loss is the mean squared error.")
+    views = report(models, scores, known, [("bidirectional", "forward")], options)
+    of_views = [view.pick(by_step) for view in views]
+    for view in of_views:
+        report_steps(view, known_by_step)
+    print(
+        f"Answer: it can, with a linear output. Of the reader's classes {np.mean(classes):.1%} are"
+        " 1, the rest 0: a sigmoid with a threshold can say nothing else."
+    )
+
+    rates = views[-1].scores.query("run == 1").set_index("model").learning_rate
+    wave = {name: waves[name, rate] for name, rate in rates.items()}
+    wave = pd.DataFrame({"truth": y_new[0, :, 0], **wave, "reader's classes": classes[0, :, 0]})
     wave.index += 1
-    save(options.output, options.name, draw(wave, scores, known), scores, show=options.show)
+    save(options, draw(wave, of_views[-1], known_by_step), scores=scores, steps=by_step)
 
 
 if __name__ == "__main__":

@@ -3,27 +3,19 @@
     python -m extensions.variable_length
 
 trains on sequences of 5 to 20 time steps, padded to 20, ten per update. The limit is a quarter of
-each sequence's own length, which only a model that sees the end can know. Each model is trained 30
-times at a learning rate of 0.001, and 30 times at its own best. Expect 85% of the time steps right
-from a forward LSTM at either: the best that any forward model can do. A bidirectional one with half
-as many parameters gets 98% to 99%: here the second direction is needed. It takes about a minute on
-2 CPU cores. The shortest length is a quarter of `--timesteps`; the forward LSTM has twice `--units`
-cells in its one direction. With a single `--learning-rate`, all train at that one.
+each sequence's own length, which only a model that sees the end can know. Pad the sequences, and
+let padding count nowhere. Expect 85% of the time steps right from a forward LSTM: the best that any
+forward model can do. A bidirectional one with half as many parameters gets 98% to 99%: here the
+second direction is needed. It takes about 90 seconds on 2 CPU cores. The shortest length is a
+quarter of `--timesteps`; the forward LSTM has twice `--units` cells in its one direction.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(
-        __file__,
-        __doc__,
-        timesteps=20,
-        units=10,
-        sequences=20_000,
-        batch_size=10,
-        learning_rate=(0.001, 0.003, 0.01, 0.03, 0.1),
-        runs=30,
-    )
+    sizes = {"timesteps": 20, "units": 10, "sequences": 20_000, "batch_size": 10}
+    rates = 0.001, 0.01, 0.03, 0.1, 0.2
+    options = start_script(__file__, __doc__, learning_rate=rates, **sizes)
 
 import math
 from functools import partial
@@ -33,22 +25,17 @@ import numpy as np
 import pandas as pd
 from keras import layers
 from matplotlib.ticker import MaxNLocator
+from scipy.special import entr
 
-from common.figures import draw_settings
+from common.comparing import report, train_by_options
+from common.figures import THIN_LINES, add_legend, draw_views
 from common.files import save
-from common.floors import score_variable_length
-from common.results import (
-    describe_runs,
-    differences,
-    in_words,
-    print_comparison,
-    print_sequences,
-    summarize,
-    tabulate_known,
-    with_interval,
-)
-from common.tuning import train_at_best_rates
+from common.floors import GRID, get_sum_cdf
+from common.results import answer, describe_runs, in_words, print_sequences, summarize
+from common.training import make_get_data
 from data import score_labels
+
+KEYS = ["model", "run", "learning_rate"]  # tell one training from another
 
 
 def get_padded_sequences(n_sequences, shortest, longest, rng=None):
@@ -76,13 +63,12 @@ def get_padded_sequences(n_sequences, shortest, longest, rng=None):
     return np.stack([values, weights], axis=-1), y[:, :, None].astype(int), weights
 
 
-def get_any_length_model(n_units, bidirectional, learning_rate=0.001):
+def get_any_length_model(bidirectional=False, *, n_units=20):
     """Build and compile an LSTM for sequences of any length, that takes no notice of padding.
 
     Args:
-        n_units: memory cells in each direction.
         bidirectional: read the sequence in both directions and concatenate the outputs.
-        learning_rate: step size of the optimizer, Adam.
+        n_units: memory cells in each direction.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 2)`, as `get_padded_sequences` returns
@@ -98,8 +84,7 @@ def get_any_length_model(n_units, bidirectional, learning_rate=0.001):
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(hidden))
     # The mean over real steps; the default divides by the number of all.
     loss = keras.losses.BinaryCrossentropy(reduction="mean_with_sample_weight")
-    optimizer = keras.optimizers.Adam(learning_rate)
-    model.compile(loss=loss, optimizer=optimizer, weighted_metrics=["accuracy"])
+    model.compile(loss=loss, optimizer="adam", weighted_metrics=["accuracy"])
     return model
 
 
@@ -112,91 +97,139 @@ def score_by_length(y, weights, predictions):
         predictions: probabilities of label 1, in the shape of y.
 
     Returns:
-        Dict of float: `loss`, in nats, and `accuracy` over all; and `accuracy_N` in the sequences
-        of each length N.
+        Dict of float: `loss`, in nats, and `accuracy` over all; and for each length, an int, the
+        accuracy in the sequences of this length.
     """
-    is_real, lengths = weights == 1, weights.sum(axis=1)
+    is_real, lengths = weights == 1, weights.sum(axis=1).astype(int)
     scores = score_labels(y[is_real], predictions[is_real])
-    scores = {measure: scores[measure] for measure in ("loss", "accuracy")}
-    for length in np.unique(lengths).astype(int):
+    del scores["sequence_accuracy"]
+    for length in np.unique(lengths).tolist():
         some = is_real & (lengths == length)[:, None]
-        scores[f"accuracy_{length}"] = score_labels(y[some], predictions[some])["accuracy"]
+        scores[length] = score_labels(y[some], predictions[some])["accuracy"]
     return scores
 
 
-def answer(scores, known):
-    """Say how the models compare at their best rates, and with what can be known at all."""
-    best = scores[scores.setting == scores.setting.iloc[-1]]
-    forward, both = (
-        with_interval(best[best.model == model].accuracy, share=True)
-        for model in ("forward", "bidirectional")
-    )
-    difference = differences(best, "accuracy", "bidirectional", "forward")
-    return (
-        f"Answer: pad them, and let padding count nowhere. Each at its best learning rate, the"
-        f" forward model gets {forward} of the time steps right, where the best possible forward"
-        f" model gets {known['best possible forward']['accuracy']:.3f} and one that knows the step"
-        f" number alone {known['step number alone']['accuracy']:.3f}. The bidirectional model"
-        f" gets {both}, {in_words(difference)}: it sees the end, on which the limit hangs."
-    )
+def score_variable_length(shortest, longest):
+    """Score what can be known where the limit depends on a length that only the end tells.
 
+    Each length from the shortest to the longest is as likely as the others, and the limit is a
+    quarter of it. A sequence that has come to some step has one of the lengths that reach so far,
+    each as likely as the others again. So the best possible forward model predicts, at each step,
+    the share of these lengths whose limits the sum has reached. (A bidirectional model can know
+    all.)
 
-def draw(scores, known):
-    """Draw the accuracy of each model over the length of the sequences."""
-    by_length = scores.filter(regex="model|setting|run|accuracy_").melt(
-        ["model", "setting", "run"], var_name="length", value_name="accuracy"
-    )
-    by_length["length"] = by_length.length.str.removeprefix("accuracy_").astype(int)
-    lengths = by_length.length.unique()
+    Args:
+        shortest: smallest length, a whole number of 1 or more.
+        longest: largest length.
+
+    Returns:
+        A dict of `step number alone`, `best possible forward` and `best possible bidirectional`
+        to a dict of float: `loss`, the mean cross-entropy of a real time step, in nats, and
+        `accuracy`, the share of the real time steps predicted right (at a threshold of 0.5). And a
+        DataFrame of the first two, with the columns `model`, `length` and `accuracy`, that share in
+        the sequences of this length. Padding is not counted. (The best is so over all lengths: for
+        a single length another predictor may be better.)
+    """
+    lengths = np.arange(shortest, longest + 1)
+    n_steps = lengths.sum()  # of one sequence of each length
+    cdf = get_sum_cdf(longest)
+    losses = {"step number alone": 0.0, "best possible forward": 0.0}
+    right = {name: np.zeros(len(lengths)) for name in losses}
+    for step in range(1, longest + 1):
+        possible = lengths >= step
+        n_possible = possible.sum()
+        # How many of the possible limits the sum has reached, and how likely that is.
+        n_reached = np.arange(n_possible + 1)
+        below = cdf[step, lengths[possible] * GRID // 4]
+        shares = np.diff([0, *below, 1])
+        # A row for each possible length, a column for each number of limits reached.
+        labels = n_reached > np.arange(n_possible)[:, None]
+        predictions = {
+            "step number alone": np.full(len(shares), (labels @ shares).mean()),
+            "best possible forward": n_reached / n_possible,
+        }
+        for name, prediction in predictions.items():
+            p = np.clip(prediction, 0, 1)  # may lie a rounding error outside
+            losses[name] += n_possible * shares @ (entr(p) + entr(1 - p))
+            right[name][possible] += ((p > 0.5) == labels) @ shares
     known = {
-        name: [known[name][f"accuracy_{length}"] for length in lengths]
-        for name in ("step number alone", "best possible forward")
+        name: {"loss": loss / n_steps, "accuracy": right[name].sum() / n_steps}
+        for name, loss in losses.items()
     }
-    figure, panels = draw_settings(by_length, "length", "accuracy", known, lengths)
-    for axes in panels:
+    known["best possible bidirectional"] = {"loss": 0.0, "accuracy": 1.0}
+    by_length = pd.DataFrame({"length": lengths} | {name: right[name] / lengths for name in right})
+    return known, by_length.melt("length", var_name="model", value_name="accuracy")
+
+
+def answer_forward(views, known):
+    """Say how near the forward model comes to the best that reads forward: a line for each view."""
+    best = known["best possible forward"]["accuracy"]
+    lines = []
+    for view in views:
+        forward = view.scores[view.scores.model == "forward"].accuracy
+        lines.append(
+            f"Answer, accuracy, {view.words}: forward minus the best possible forward model:"
+            f" {in_words(forward - best)}."
+        )
+    return "\n".join(lines)
+
+
+def draw(views, known):
+    """Draw the accuracy of each model over the length of the sequences, a panel for each view.
+
+    Args:
+        views: list of `common.choosing.View` with the accuracy by length.
+        known: DataFrame of the accuracy of what is not trained, as `score_variable_length` has it.
+    """
+    figure, all_axes = draw_views(views, "length", "accuracy")
+    for axes in all_axes:
+        groups = known.groupby("model", sort=False)
+        for (name, rows), dashes in zip(groups, THIN_LINES, strict=False):
+            style = {"color": "black", "linewidth": 0.9, "linestyle": dashes}
+            axes.plot(rows.length, rows.accuracy, label=name, **style)
         axes.set_xlabel("length (time steps)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    panels[0].set_ylabel("accuracy per time step")
-    figure.suptitle(f"Sequences of many lengths: {describe_runs(scores.run.max())}")
+    all_axes[0].set_ylabel("accuracy per time step")
+    add_legend(figure)
+    figure.suptitle(f"Sequences of many lengths: {describe_runs(views[0].scores.run.max())}")
     return figure
 
 
 def main(options):
     shortest, longest = math.ceil(options.timesteps / 4), options.timesteps
     models = {
-        "forward": get_any_length_model(2 * options.units, bidirectional=False),
-        "bidirectional": get_any_length_model(options.units, bidirectional=True),
+        "forward": get_any_length_model(n_units=2 * options.units),
+        "bidirectional": get_any_length_model(bidirectional=True, n_units=options.units),
     }
-    _, scores = train_at_best_rates(
-        models,
-        partial(get_padded_sequences, shortest=shortest, longest=longest),
-        score_by_length,
-        options.learning_rate,
-        n_runs=options.runs,
-        n_tuning_runs=10,
-        n_sequences=options.sequences,
-        n_test=10_000,
-        batch_size=options.batch_size,
-        seed=options.seed,
-    )
-    known = score_variable_length(shortest, longest)
-    of_all = {name: {key: of[key] for key in ("loss", "accuracy")} for name, of in known.items()}
-    print_comparison(models, scores.drop(columns=scores.filter(like="accuracy_")), of_all)
-    print("Accuracy by length, each at its best learning rate:")
-    by_length = scores[scores.setting == scores.setting.iloc[-1]].filter(
-        regex="model|run|accuracy_"
-    )
-    table = pd.concat([summarize(by_length, ["model"]), tabulate_known(known)], join="inner")
-    print(table.T.to_string())
-
+    draw_data = partial(get_padded_sequences, shortest=shortest, longest=longest)
+    get_data = make_get_data(draw_data, options.sequences, n_test=10_000)
     new_length = longest + 5
     X_new, y_new, _ = get_padded_sequences(1, new_length, new_length, options.seed)
-    predicted = models["bidirectional"].predict(X_new, verbose=0) > 0.5
+    predictions = {}  # for it, by the bidirectional model of the first run, by learning rate
+
+    def predict(name, run, learning_rate, model):
+        if (name, run) == ("bidirectional", 1):
+            predictions[learning_rate] = np.asarray(model(X_new))
+
+    _, scores = train_by_options(models, get_data, score_by_length, options, after=predict)
+    of_all = ["update", "loss", "accuracy"]
+    by_length = scores.drop(columns=of_all).melt(KEYS, var_name="length", value_name="accuracy")
+    by_length = by_length.dropna().astype({"length": int})
+    scores = scores[[*KEYS, *of_all]]
+
+    known, known_by_length = score_variable_length(shortest, longest)
+    pairs = [("bidirectional", "forward")]
+    views = report(models, scores, known, pairs, options)
+    print(answer(views, pairs, "accuracy"), answer_forward(views, known), sep="\n")
+    of_views = [view.pick(by_length) for view in views]
+    table = summarize(pd.concat([of_views[-1].scores, known_by_length]), ["length", "model"])
+    print(f"Accuracy by length, {views[-1].words}:")
+    print(table.accuracy.unstack()[table.index.unique("model")].to_string())
+    of_first = views[-1].scores.query("model == 'bidirectional' and run == 1")
+    predicted = predictions[of_first.learning_rate.item()] > 0.5
     print(f"One sequence of {new_length} time steps, a length not trained on:")
     print_sequences(y_new, predicted.astype(int))
-
-    print(answer(scores, known))
-    save(options.output, options.name, draw(scores, known), scores, show=options.show)
+    save(options, draw(of_views, known_by_length), scores=scores, lengths=by_length)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
-"""A cell of one's own and its variants; how long recurrent layers remember."""
+"""The cells that are compared, one of one's own among them; how long recurrent layers remember."""
 
 from functools import partial
-from itertools import combinations
 
 import keras
 import numpy as np
@@ -10,20 +9,29 @@ import pytest
 from keras import layers
 from scipy.special import expit
 
+from common.choosing import View
 from common.training import _draw_weights, train_model
 from data import get_sequences
-from extensions.compare_variants import VARIANTS, VariantCell, get_variant_model
-from extensions.compare_variants import answer as answer_variants
+from extensions.chrono_bias import ChronoBias
+from extensions.compare_cells import (
+    PANELS,
+    answer_times,
+    get_models,
+    get_repeated_data,
+    time_trainings,
+)
+from extensions.compare_variants import get_variant_model
 from extensions.long_memory import (
-    ChronoBias,
+    answer,
     count_learned,
+    explain,
     get_layers,
     get_marked_sequences,
     get_memory_model,
     measure_gradient,
     score_bits,
 )
-from extensions.long_memory import answer as answer_memory
+from extensions.variant_cell import VARIANTS, VariantCell
 
 N_UNITS = 5
 
@@ -91,16 +99,6 @@ def test_each_variant_is_its_numpy_oracle(variant):
     np.testing.assert_allclose(cell_state, expected_state, atol=1e-5, rtol=1e-5)
 
 
-def test_variants_differ():
-    """With the same random numbers for the weights, as far as each variant has them."""
-    X = np.random.default_rng(0).normal(size=(2, 4, 2)).astype(np.float32)
-    outputs = [
-        np.asarray(variant_layer(variant, np.random.default_rng(1))(X)[0]) for variant in VARIANTS
-    ]
-    for one, other in combinations(outputs, 2):
-        assert np.abs(one - other).max() > 0.01
-
-
 @pytest.mark.parametrize(("n_features", "n_units"), [(1, 20), (3, 4)])
 def test_the_standard_cell_is_the_lstm_of_keras(n_features, n_units):
     rng = np.random.default_rng(0)
@@ -137,7 +135,7 @@ def test_the_standard_cell_is_the_lstm_of_keras(n_features, n_units):
     ],
 )
 def test_parameters_of_variants(variant, parameters):
-    assert get_variant_model(10, 20, variant).count_params() == parameters
+    assert get_variant_model(10, variant).count_params() == parameters
 
 
 def test_what_the_gates_are_at_first():
@@ -163,7 +161,9 @@ def chrono_model():
 
 # Keras' own, in saving: NumPy 2 deprecates how TensorFlow's variables become arrays.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize("build", [partial(get_variant_model, 6, 3, "peepholes"), chrono_model])
+@pytest.mark.parametrize(
+    "build", [partial(get_variant_model, 6, "peepholes", n_units=3), chrono_model]
+)
 def test_a_saved_model_loads(build, tmp_path):
     model = build()
     model.save(tmp_path / "model.keras")
@@ -179,7 +179,7 @@ def test_a_saved_model_loads(build, tmp_path):
 
 def test_a_cell_of_ones_own_trains_as_with_fit():
     X, y = get_sequences(6, 4, 0)
-    expected_model, model = (get_variant_model(4, 3, "peepholes") for _ in range(2))
+    expected_model, model = (get_variant_model(4, "peepholes", n_units=3) for _ in range(2))
     model.set_weights(expected_model.get_weights())
     history = expected_model.fit(X, y, batch_size=6, epochs=1, verbose=0).history["loss"]
     assert train_model(model, X, y, batch_size=6) == pytest.approx(history, abs=1e-5)
@@ -190,7 +190,7 @@ def test_a_cell_of_ones_own_trains_as_with_fit():
 
 def test_each_run_draws_its_weights():
     """`train_runs` builds layers anew; it must know a cell and an initializer of one's own."""
-    model = get_variant_model(6, 4, "coupled_gates")
+    model = get_variant_model(6, "coupled_gates", n_units=4)
     one, other = (_draw_weights(model) for _ in range(2))
     assert [weights.shape for weights in one] == [weights.shape for weights in model.get_weights()]
     for index in (0, 1):  # kernel and recurrent kernel
@@ -201,38 +201,6 @@ def test_each_run_draws_its_weights():
         model = get_memory_model(9, get_layers(9, 4)["at the start"][name])
         one, other = (_draw_weights(model)[2][row] for _ in range(2))
         assert len(set(one) | set(other)) == 8  # all differ
-
-
-def test_answer_about_variants():
-    noise = np.resize([-0.01, 0.01], 12)
-
-    def frame(n_runs):
-        losses = {"standard": 0 * noise, "a": 0.1 + noise, "b": noise, "c": noise - 0.05}
-        return pd.concat(
-            pd.DataFrame(
-                {
-                    "timesteps": 7,
-                    "model": model,
-                    "setting": setting,
-                    "run": np.arange(1, n_runs + 1),
-                    "loss": shift + values[:n_runs],
-                }
-            )
-            for setting in ("0.001", "best")
-            for model, values in losses.items()
-            # At 0.001 all are equal: they must not count.
-            for values, shift in [(values if setting == "best" else 0 * values, 0.3)]
-        )
-
-    text = answer_variants(frame(12))
-    half = 2.20099 * np.std(noise, ddof=1) / np.sqrt(12)  # Student's t, 11 degrees of freedom
-    assert text.startswith("Answer for 7 time steps (mean of 12 runs, 95% interval): of 3 variants")
-    assert f"1 have a higher test loss than the standard LSTM (a by 0.100 ± {half:.3f})" in text
-    assert f"1 a lower one (c by 0.050 ± {half:.3f}); of the other 1 the interval" in text
-    assert "1 or more of 3 such" in text.replace("one or", "1 or") and "14%" in text
-    text = answer_variants(frame(2))
-    assert "smallest to largest" in text and "%" not in text
-    assert "(a by 0.100 (0.090 to 0.110))" in text
 
 
 def test_marked_sequences():
@@ -279,25 +247,18 @@ def state_after(layer, n_timesteps):
     return np.asarray(layer(X, initial_state=ones)[-1])[0]  # the cell state, or the GRU's state
 
 
-@pytest.mark.parametrize("n_timesteps", [1, 10, 50])
+@pytest.mark.parametrize("n_timesteps", [1, 50])
 def test_what_is_left_of_a_state(n_timesteps):
     """At first a gate keeps sigmoid(bias) of a state at each step: in an LSTM and in a GRU."""
-    lstm = layers.LSTM(4, return_state=True)
-    assert state_after(lstm, n_timesteps) == pytest.approx(0.7310586**n_timesteps, rel=1e-4)
-    lstm = layers.LSTM(4, return_state=True, unit_forget_bias=False)
-    assert state_after(lstm, n_timesteps) == pytest.approx(0.5**n_timesteps, rel=1e-4)
-    gru = layers.GRU(4, return_state=True)
-    assert state_after(gru, n_timesteps) == pytest.approx(0.5**n_timesteps, rel=1e-4)
-
-    chrono = {"bias_initializer": ChronoBias(50), "return_state": True}
-    lstm = layers.LSTM(4, unit_forget_bias=False, **chrono)
-    left = state_after(lstm, n_timesteps)
-    times = np.exp(lstm.get_weights()[2][4:8])
-    np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
-    gru = layers.GRU(4, **chrono)
-    left = state_after(gru, n_timesteps)
-    times = np.exp(gru.get_weights()[2][0, :4])
-    np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
+    forget_0 = partial(layers.LSTM, unit_forget_bias=False)
+    for build, keep in ((layers.LSTM, expit(1)), (forget_0, 0.5), (layers.GRU, 0.5)):
+        left = state_after(build(4, return_state=True), n_timesteps)
+        np.testing.assert_allclose(left, keep**n_timesteps, rtol=1e-4)
+    for build, gate in ((forget_0, np.s_[4:8]), (layers.GRU, np.s_[0, :4])):
+        layer = build(4, bias_initializer=ChronoBias(50), return_state=True)
+        left = state_after(layer, n_timesteps)
+        times = np.exp(layer.get_weights()[2][gate])
+        np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
 
 
 def test_gradient_against_finite_differences():
@@ -316,84 +277,74 @@ def test_gradient_against_finite_differences():
             assert measure_gradient(model, X, step) == pytest.approx(expected, rel=0.02, abs=1e-4)
 
 
-def test_the_gradient_of_an_lstm_fades_by_its_forget_gate():
-    """With nothing but the forget gate to carry it: sigmoid(1) at each step."""
-    lstm = layers.LSTM(1)
-    model = get_memory_model(60, lstm)
-    kernel = np.array([[0, 0, 0.1, 0], [0, 0, 0, 0]])
-    lstm.set_weights([kernel, np.zeros((1, 4)), lstm.get_weights()[2]])
-    X = np.zeros((1, 60, 2), np.float32)
-    last = measure_gradient(model, X, 59)
-    for n_steps in (1, 10, 59):
-        left = measure_gradient(model, X, 59 - n_steps) / last
-        assert left == pytest.approx(expit(1) ** n_steps, rel=1e-3)
-
-
-def test_the_backward_half_reads_the_first_step_last():
-    """So a bidirectional layer needs no memory for what stands at the start."""
-    X, _ = get_marked_sequences(3, 8, rng=0)
-    bidirectional = layers.Bidirectional(layers.LSTM(4))
-    bidirectional.build(X.shape)
-    backward = layers.LSTM(4)
-    backward.build(X.shape)
-    backward.set_weights(bidirectional.get_weights()[3:])
-    np.testing.assert_allclose(
-        np.asarray(bidirectional(X))[:, 4:], np.asarray(backward(X[:, ::-1])), atol=1e-6
-    )
-
-
 def test_score_of_bits():
     y = np.array([[0], [1], [1], [0]])
-    predictions = np.array([[0.2], [0.6], [0.4], [0.0]], np.float32)
-    assert score_bits(y, predictions) == {"accuracy": 0.75, "failed": 1}
-    assert score_bits(np.tile(y, (5, 1)), np.tile(y, (5, 1))) == {"accuracy": 1, "failed": 0}
-    nine_of_ten = np.arange(10)[:, None] > 0
-    assert score_bits(np.ones((10, 1)), nine_of_ten) == {"accuracy": 0.9, "failed": 1}
+    scores = score_bits(y, np.array([[0.2], [0.6], [0.4], [0.0]], np.float32))
+    assert scores.keys() == {"loss", "accuracy"} and scores["accuracy"] == 0.75
+    assert scores["loss"] == pytest.approx(-np.log([0.8, 0.6, 0.4, 1]).mean())
+    assert score_bits(y, 1 - y)["loss"] == pytest.approx(-np.log(1e-7))  # wrong, but finite
 
 
-def memory_scores():
-    """Two models, two lengths, ten runs: `short` learns in 10 and in 4, `long` in 9 and in 6."""
-    learned = {("short", 5): 10, ("short", 9): 4, ("long", 5): 9, ("long", 9): 6}
-    frames = [
-        pd.DataFrame(
-            {
-                "timesteps": timesteps,
-                "model": model,
-                "setting": setting,
-                "learning_rate": rate,
-                "run": np.arange(1, 11),
-                "failed": np.where(np.arange(10) < (n if setting == "best" else 0), 0, 1),
-                "gradient": 0.1,
-            }
-        )
-        for (model, timesteps), n in learned.items()
-        for setting, rate in (("0.001", 0.001), ("best", 0.01))
+def make_view(**learned):
+    """Return a view of models in runs of 5 and of 9 steps, of which some of ten learn it."""
+    rows = [
+        {"timesteps": timesteps, "model": model, "run": run, "accuracy": 0.95 if run <= n else 0.9}
+        for model, counts in learned.items()
+        for timesteps, n in zip((9, 5), counts, strict=True)
+        for run in range(1, 11)
     ]
-    return pd.concat(frames, ignore_index=True)
+    return View("at 0.001", pd.DataFrame(rows))
 
 
 def test_count_learned():
-    table = count_learned(memory_scores()).set_index(["setting", "model", "timesteps"])
-    assert (table.loc["0.001"].learned == 0).all() and (table.runs == 10).all()
-    assert table.loc["best"].learned.to_dict() == {
-        ("short", 5): 10,
-        ("short", 9): 4,
-        ("long", 5): 9,
-        ("long", 9): 6,
-    }
-    all_of_ten = table.loc["best", "short", 5]
-    assert (all_of_ten.share, all_of_ten.high) == (1, 1)
-    assert all_of_ten.low == pytest.approx(0.025 ** (1 / 10))  # all right with p**10 = 0.025
-    none_of_ten = table.loc["0.001", "short", 5]
-    assert none_of_ten.low == 0
-    assert none_of_ten.high == pytest.approx(1 - 0.025 ** (1 / 10))
+    table = count_learned(make_view(all=(10, 10), some=(4, 0)).scores)
+    assert table.model.tolist() == ["all", "all", "some", "some"]
+    assert table.timesteps.tolist() == [9, 5] * 2
+    assert table.learned.tolist() == [10, 10, 4, 0]  # 90% right is not enough
+    assert table.share.tolist() == [1, 1, 0.4, 0] and (table.runs == 10).all()
+    limit = 0.025 ** (1 / 10)  # all ten learn it with a probability of 2.5%
+    np.testing.assert_allclose(table.low[[0, 3]], [limit, 0])
+    np.testing.assert_allclose(table.high[[0, 3]], [1, 1 - limit])
 
 
 def test_answer_about_memory():
-    text = answer_memory(count_learned(memory_scores()))
-    assert "that at least half of the runs learn: short 5, long 9." in text
-    assert "sigmoid(1) = 0.731" in text and "2.1e-01 in 5, 6.0e-02 in 9 steps" in text
-    scores = memory_scores()
-    none = scores.assign(failed=scores.failed.where(scores.timesteps == 9, 1))
+    text = answer(make_view(short=(4, 10), long=(5, 9), neither=(0, 4), longer=(10, 4)))
     # It is no use to learn the longer if the shorter fails.
-    assert "short none, long none." in answer_memory(count_learned(none))
+    assert text.endswith("half of the runs learn: short 5, long 9, neither none, longer none.")
+    assert text.startswith("Runs of 10 that learn it, at 0.001, ") and "Answer, at 0.001: " in text
+    counts = [line.split() for line in text.splitlines()[1:4]]
+    assert counts == [["timesteps", "5", "9"], ["model"], ["short", "10", "4"]]
+    text = explain([10, 50])
+    assert "sigmoid(1) = 0.731" in text and "4.4e-02 in 10, 1.6e-07 in 50 steps" in text
+
+
+def test_few_sequences_are_repeated():
+    (X, y), (X_test, _) = get_repeated_data(np.random.default_rng(0), 5, 3, 8)
+    expected_X, expected_y = get_sequences(3, 5, 0)
+    np.testing.assert_array_equal(X, expected_X[[0, 1, 2, 0, 1, 2, 0, 1]])
+    np.testing.assert_array_equal(y, expected_y[[0, 1, 2, 0, 1, 2, 0, 1]])
+    assert len(np.unique(X_test[:, 0])) > 990  # those of the test are all different ...
+    (more, _), (same, _) = get_repeated_data(np.random.default_rng(0), 5, 8, 8)
+    np.testing.assert_array_equal(more[:3], expected_X)
+    np.testing.assert_array_equal(same, X_test)  # ... and the same for any number
+
+
+def test_trainings_are_timed():
+    models = get_models(3, 2)
+    assert [*models] == [name for names in PANELS.values() for name in names]
+    models = {name: models[name] for name in ("lstm_forw", "birnn_con")}
+    before = models["lstm_forw"].get_weights()[0]
+    X, y = get_sequences(12, 3, 0)
+    seconds = time_trainings(models, X, y, batch_size=5, n_times=4)
+    assert list(seconds) == list(models)
+    for of_model in seconds.values():
+        assert of_model.shape == (4,) and 0 < of_model.min() and of_model.max() < 0.2  # compiled
+    assert np.abs(models["lstm_forw"].get_weights()[0] - before).max() > 0
+
+
+def test_answer_about_times():
+    noise = np.resize([-1e-7, 1e-7], 20)
+    seconds = {"a": 2e-5 + noise, "b": 2e-5 - noise, "c": 1e-5 + 0 * noise}
+    text = answer_times(seconds, ["a", "b", "c"])
+    assert text.startswith("Microseconds an update, a: 20.000 ± 0.048; b minus a: no clear diff")
+    assert "c minus a: lower by 10.000 ± 0.048" in text

@@ -29,7 +29,7 @@ def old_model(**settings):
 def models():
     with pytest.warns(UserWarning, match="input_shape"):
         old = old_model()
-    new = get_lstm_model(6, 3)
+    new = get_lstm_model(6, n_units=3)
     new.set_weights(old.get_weights())
     return old, new
 
@@ -73,7 +73,7 @@ def test_go_backwards_returns_the_last_step_first(models):
 
 def weights_after(seed):
     seed()
-    return get_lstm_model(6, 3).get_weights()[0], np.random.default_rng().random()
+    return get_lstm_model(6, n_units=3).get_weights()[0], np.random.default_rng().random()
 
 
 def test_seeds():
@@ -85,7 +85,7 @@ def test_seeds():
 
 
 def test_shapes():
-    model = get_lstm_model(6, 3)
+    model = get_lstm_model(6, n_units=3)
     sequence, labels = get_sequence(6, 0)
     with pytest.raises(ValueError, match="Expected shape"):
         model.predict(sequence, verbose=0)
@@ -150,7 +150,7 @@ def test_sequences_of_a_second_length(output, second):
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_bidirectional_reads_the_future(bidirectional):
-    model = get_cell_model(6, 3, bidirectional=bidirectional)
+    model = get_cell_model(6, bidirectional=bidirectional, n_units=3)
     changed = X.copy()
     changed[:, -1] += 1
     first, first_of_changed = (model.predict(x, verbose=0)[:, 0] for x in (X, changed))

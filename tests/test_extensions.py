@@ -1,95 +1,113 @@
-"""The extensions: sizes, depths, and the answers in words."""
+"""Stacked models, controls, and what compare_learning_rates and train_to_the_end answer."""
 
+from types import SimpleNamespace
+
+import keras
 import numpy as np
 import pandas as pd
 import pytest
+from keras import layers
+from matplotlib import pyplot as plt
 
 from bilstm import get_bi_lstm_model
+from common.floors import score_backward
 from data import get_sequences
-from extensions.compare_cells import CELLS, get_cell_model
+from extensions import compare_learning_rates, train_to_the_end
+from extensions.compare_cells import get_cell_model
 from extensions.compare_depths import get_stacked_model
-from extensions.compare_sizes import answer as answer_sizes
-from extensions.compare_sizes import get_pairs, matching_units
+from extensions.compare_learning_rates import get_step_model, get_two_forward_model
 from lstm_forward import get_lstm_model
 
 
 @pytest.mark.parametrize(
-    ("cell", "forward", "bidirectional"),
-    [("rnn", 461, 921), ("gru", 1401, 2801), ("lstm", 1781, 3561)],
+    ("model", "parameters"),
+    [
+        (get_cell_model(10, layers.SimpleRNN), 461),
+        (get_cell_model(10, layers.SimpleRNN, bidirectional=True), 921),
+        (get_cell_model(10, layers.GRU), 1401),
+        (get_cell_model(10, layers.GRU, bidirectional=True), 2801),
+        (get_stacked_model(10), 13_321),
+        (get_stacked_model(10, 3), 23_081),
+        (get_two_forward_model(10), 3561),
+        (get_step_model(10), 1861),
+    ],
 )
-def test_parameters_of_the_cells(cell, forward, bidirectional):
-    assert get_cell_model(10, 20, CELLS[cell]).count_params() == forward
-    assert get_cell_model(10, 20, CELLS[cell], bidirectional=True).count_params() == bidirectional
+def test_parameters(model, parameters):
+    assert model.count_params() == parameters
+    assert model.input_shape == model.output_shape == (None, 10, 1)
+    assert model.loss == "binary_crossentropy"
+    assert isinstance(model.optimizer, keras.optimizers.Adam)
 
 
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
-        (get_cell_model(6, 4), get_lstm_model(6, 4)),
-        (get_cell_model(6, 4, bidirectional=True), get_bi_lstm_model(6, 4)),
-        (get_stacked_model(6, 4, n_layers=1), get_bi_lstm_model(6, 4)),
+        (get_cell_model(6, n_units=4), get_lstm_model(6, n_units=4)),
+        (get_cell_model(6, bidirectional=True, n_units=4), get_bi_lstm_model(6, n_units=4)),
+        (get_stacked_model(6, 1, n_units=4), get_bi_lstm_model(6, n_units=4)),
     ],
 )
 def test_models_are_those_of_the_builders(model, expected):
-    X, y = get_sequences(3, 6, 0)
+    X, _ = get_sequences(3, 6, 0)
     model.set_weights(expected.get_weights())
-    np.testing.assert_allclose(
-        model.predict(X, verbose=0), expected.predict(X, verbose=0), atol=1e-6
+    np.testing.assert_allclose(model(X), expected(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("build", [get_two_forward_model, get_step_model])
+def test_controls_read_forward_alone(build):
+    X, _ = get_sequences(2, 10, 0)
+    changed = np.where(np.arange(10)[:, None] < 6, X, 0.5)
+    model = build(10, n_units=4)
+    before, after = np.asarray(model(X)), np.asarray(model(changed))
+    np.testing.assert_allclose(before[:, :6], after[:, :6], atol=1e-6)
+    assert np.abs(before[:, 6:] - after[:, 6:]).min() > 0
+
+
+def test_the_counting_model_is_given_the_step():
+    model = get_step_model(5, n_units=3)
+    inputs = keras.Model(model.input, model.get_layer(index=-2).input)(np.full((2, 5, 1), 0.3))
+    expected = [[[0.3, step] for step in (0.2, 0.4, 0.6, 0.8, 1)]] * 2
+    np.testing.assert_allclose(inputs, expected, atol=1e-6)
+
+
+def test_pairs_that_are_compared():
+    names = "bilstm_con lstm_back_aligned lstm_forw_twice lstm_forw_step gru_forw rnn_forw"
+    pairs = {(name, "lstm_forw") for name in names.split()}
+    pairs |= {(name, "bilstm_sum") for name in ("bilstm_mul", "bilstm_ave", "bilstm_con")}
+    pairs |= {(name, "bilstm_con") for name in ("bigru_con", "birnn_con")}
+    of_panels = compare_learning_rates.get_pairs().values()
+    assert {pair for of_panel in of_panels for pair in of_panel} == pairs
+    assert {name for pair in pairs for name in pair} == {*compare_learning_rates.get_models(4, 2)}
+
+
+def test_what_train_to_the_end_answers(monkeypatch, capsys):
+    """Of made-up scores: the backward model is 0.005 above the least loss that it can have."""
+    least = score_backward(4)["loss"]
+    losses = {"lstm_forw": (0.05, 0.01), "bilstm_con": (0.05, 0.01)}
+    losses["lstm_back_aligned"] = least + 0.005, least + 0.005
+    rows = [
+        {"model": model, "run": run, "learning_rate": rate, "loss": loss, "accuracy": accuracy}
+        for model, of_rates in losses.items()
+        for run in range(1, 13)
+        for rate, loss, accuracy in zip((0.001, 0.003), of_rates, (0.95, 0.85), strict=True)
+    ]
+    scores = pd.DataFrame(rows)
+    curves = (
+        scores[["run", "learning_rate"]]
+        .drop_duplicates()
+        .assign(update=1, **dict.fromkeys(losses, 0.5))
     )
-    assert model.evaluate(X, y, verbose=0) == pytest.approx(expected.evaluate(X, y, verbose=0))
-
-
-@pytest.mark.parametrize(("n_layers", "parameters"), [(1, 3561), (2, 13_321), (3, 23_081)])
-def test_stacked_layers(n_layers, parameters):
-    model = get_stacked_model(10, 20, n_layers)
-    assert model.count_params() == parameters
-    assert model.output_shape == (None, 10, 1)
-
-
-def test_pairs_of_like_size():
-    assert [matching_units(n) for n in (10, 20, 40)] == [7, 14, 28]
-    models, descriptions = get_pairs(10, [10, 20, 40])
-    parameters = [model.count_params() for model in models.values()]
-    assert parameters == [491, 519, 1781, 1821, 6761, 6777]
-    assert parameters == [of_model["parameters"] for of_model in descriptions.values()]
-    assert descriptions["bidirectional 7"] == {
-        "timesteps": 10,
-        "direction": "bidirectional",
-        "units": 7,
-        "parameters": 519,
-    }
-    assert [len(model.layers[0].get_weights()) for model in models.values()] == [3, 6] * 3
-
-
-def test_pairs_are_the_nearest():
-    for n_units in range(1, 30):
-        n_parameters = get_lstm_model(2, n_units).count_params()
-        m = np.arange(1, 40)  # any number of units, by Keras' own count for one and two of them
-        sizes = np.polyval(np.polyfit([1, 2, 14], [27, 69, 1821], 2), m)
-        assert matching_units(n_units) == m[np.argmin(np.abs(sizes - n_parameters))]
-    for units, parameters in ((1, 27), (2, 69), (14, 1821)):
-        assert get_bi_lstm_model(2, units).count_params() == parameters
-
-
-def test_answer_about_sizes():
-    losses = {
-        ("forward", 100): [0.3, 0.5],
-        ("bidirectional", 110): [0.1, 0.2],
-        ("forward", 1000): [0.1, 0.1],
-        ("bidirectional", 1100): [0.1, 0.1],
-    }
-    scores = pd.DataFrame(
-        [
-            {"timesteps": 7, "setting": "best", "direction": direction, "parameters": size}
-            | {"run": run, "loss": loss}
-            for (direction, size), of_runs in losses.items()
-            for run, loss in enumerate(of_runs, 1)
-        ]
-    )
-    text = answer_sizes(pd.concat([scores.assign(setting="0.001", loss=0.5), scores]))
-    at_same_rate, best = text.split("; ")
-    assert at_same_rate.startswith("Answer for 7 time steps: at 0.001, at like size, the test loss")
-    assert at_same_rate.count("neither clearly lower nor higher (+0.000") == 2
-    assert "at like size, the test loss is 0.125 (0.100 to 0.150) lower with the second" in best
-    assert "model of 110 parameters neither clearly lower nor higher" in best
-    assert "(+0.050 (+0.000 to +0.100)) than that of the forward one of 1,000." in best
+    monkeypatch.setattr(train_to_the_end, "train_on_sums", lambda *_: (curves, scores))
+    monkeypatch.setattr(train_to_the_end, "save", lambda options, figure, **_: plt.close(figure))
+    options = {"timesteps": 4, "units": 2, "sequences": 9, "batch_size": 1, "runs": 12, "seed": 0}
+    train_to_the_end.main(SimpleNamespace(**options))
+    lines = capsys.readouterr().out.splitlines()
+    for words, n_accurate in (("0.001", 12), ("a rate chosen by three other runs", 0)):
+        assert (
+            f"Answer, at {words}: the loss of lstm_back_aligned minus the least that is possible"
+            f" for it, {least:.3f}: higher by 0.005 ± 0.000 (within 0.01); 90% to 100% of the"
+            f" time steps right: lstm_forw in {n_accurate} of 12 runs."
+        ) in lines
+    alike = "alike, to within 0.01 (+0.000 ± 0.000)"
+    answer = f"Answer, accuracy, at 0.001: bilstm_con minus lstm_forw: {alike};"
+    assert any(line.startswith(answer) for line in lines)

@@ -1,37 +1,25 @@
-"""Sequences of many lengths, waves, output layers; and what can be known of each."""
+"""Sequences of many lengths, and waves: data, models, scores, and what can be known of each."""
 
-from types import SimpleNamespace
+import re
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-from keras import layers
-from matplotlib import pyplot as plt
 
-from common.figures import draw_known, draw_settings
-from common.floors import score_step_number, score_variable_length, score_waves
-from common.results import describe_setting, print_comparison, tabulate_known
-from data import get_labels, get_sequences
-from extensions.compare_outputs import answer as answer_outputs
-from extensions.compare_outputs import get_dense_model, get_last_state_model
-from extensions.sine_to_cosine import answer as answer_waves
-from extensions.sine_to_cosine import get_regression_model, get_waves, score_regression
-from extensions.variable_length import answer as answer_lengths
+from common.choosing import View
+from common.floors import score_step_number
+from data import get_labels
+from extensions import sine_to_cosine, variable_length
+from extensions.sine_to_cosine import get_regression_model, get_waves, score_regression, score_waves
 from extensions.variable_length import (
     get_any_length_model,
     get_padded_sequences,
     score_by_length,
+    score_variable_length,
 )
-from lstm_forward import get_lstm_model
 
 STEP, FORWARD, BOTH = "step number alone", "best possible forward", "best possible bidirectional"
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def score_table(keys, y, weights):
@@ -49,46 +37,34 @@ def test_what_can_be_known_of_sequences_of_many_lengths(shortest, longest):
     X, y, weights = get_padded_sequences(80_000, shortest, longest, 0)
     steps = np.broadcast_to(np.arange(longest), weights.shape)
     n_quarters = np.floor(4 * np.cumsum(X[:, :, 0], axis=1, dtype=np.float64)).astype(int)
-    known = score_variable_length(shortest, longest)
+    known, by_length = score_variable_length(shortest, longest)
     by_step = score_table(steps, y, weights)
     by_sum = score_table(1000 * steps + n_quarters, y, weights)
     for name, simulated in ((STEP, by_step), (FORWARD, by_sum)):
-        assert known[name].keys() == simulated.keys()
-        for measure in ("loss", "accuracy"):
-            assert known[name][measure] == pytest.approx(simulated[measure], abs=0.004)
+        of_all = {measure: simulated[measure] for measure in ("loss", "accuracy")}
+        assert known[name] == pytest.approx(of_all, abs=0.004)
     # By length a tie between 0 and 1 may go either way, and the table's ties are chance.
-    for measure in by_step:
-        assert known[STEP][measure] == pytest.approx(by_step[measure], abs=0.015)
-    assert set(known[BOTH].values()) <= {0.0, 1.0} and known[BOTH]["loss"] == 0
+    accuracies = by_length[by_length.model == STEP].set_index("length").accuracy.to_dict()
+    assert accuracies == pytest.approx(
+        {length: by_step[length] for length in range(shortest, longest + 1)}, abs=0.015
+    )
+    assert known[BOTH] == {"loss": 0, "accuracy": 1}
 
 
 def test_known_values_of_many_lengths():
-    known = score_variable_length(5, 20)
+    known, by_length = score_variable_length(5, 20)
     assert known[FORWARD]["accuracy"] == pytest.approx(0.8544, abs=5e-5)
-    for name, scores in known.items():  # each length counts by its steps
-        by_length = [length * scores[f"accuracy_{length}"] for length in range(5, 21)]
-        assert sum(by_length) / sum(range(5, 21)) == pytest.approx(scores["accuracy"]), name
-    one_length = score_variable_length(10, 10)
+    for name, rows in by_length.groupby("model"):  # each length counts by its steps
+        assert rows.length.tolist() == list(range(5, 21))
+        mean = np.average(rows.accuracy, weights=rows.length)
+        assert mean == pytest.approx(known[name]["accuracy"]), name
+    known, by_length = score_variable_length(10, 10)
     of_ten = score_step_number(10)
-    assert one_length[STEP]["loss"] == pytest.approx(of_ten["loss"])
-    assert one_length[STEP]["accuracy"] == pytest.approx(of_ten["accuracy"])
-    assert one_length[FORWARD] == {"loss": 0.0, "accuracy": 1.0, "accuracy_10": pytest.approx(1)}
-    assert np.isfinite([list(of.values()) for of in score_variable_length(1, 100).values()]).all()
-
-
-def test_answer_about_lengths():
-    scores = pd.DataFrame(
-        {
-            "model": ["forward", "bidirectional"] * 4,
-            "setting": ["0.001"] * 4 + ["best"] * 4,
-            "run": [1, 1, 2, 2] * 2,
-            "accuracy": [0.1, 0.2, 0.1, 0.2, 0.75, 0.95, 0.85, 0.95],
-        }
-    )
-    text = answer_lengths(scores, {FORWARD: {"accuracy": 0.854}, STEP: {"accuracy": 0.824}})
-    assert "forward model gets 0.800 (0.750 to 0.850) of the time steps right" in text
-    assert "best possible forward model gets 0.854" in text and "number alone 0.824" in text
-    assert "bidirectional model gets 0.950 (0.950 to 0.950), 0.150 (0.100 to 0.200) higher" in text
+    del of_ten["sequence_accuracy"]
+    assert known[STEP] == pytest.approx(of_ten)
+    assert known[FORWARD] == known[BOTH] and by_length.accuracy.iloc[1] == pytest.approx(1)
+    known, by_length = score_variable_length(1, 100)
+    assert np.isfinite(pd.DataFrame(known)).all(axis=None) and by_length.notna().all(axis=None)
 
 
 def test_padded_sequences():
@@ -107,8 +83,10 @@ def test_padded_sequences():
 
 @pytest.fixture(scope="module", params=[False, True], ids=["forward", "bidirectional"])
 def any_length_model(request):
-    keras.utils.set_random_seed(0)
-    return get_any_length_model(4, request.param)
+    model = get_any_length_model(request.param, n_units=4)
+    rng = np.random.default_rng(0)  # with a bias of 0, as Keras starts it, 0s leave no trace
+    model.set_weights([rng.normal(size=weights.shape) for weights in model.get_weights()])
+    return model
 
 
 def test_padded_and_unpadded_predictions_are_equal(any_length_model):
@@ -157,7 +135,7 @@ def test_padding_never_counts_in_training(bidirectional):
     trained = []
     for inputs, labels in ((X, y), change_padding(X, y, weights)):
         keras.utils.set_random_seed(0)
-        model = get_any_length_model(4, bidirectional)
+        model = get_any_length_model(bidirectional, n_units=4)
         model.fit(inputs, labels, batch_size=4, sample_weight=weights, shuffle=False, verbose=0)
         trained.append(model.get_weights())
     for weight, weight_of_changed in zip(*trained, strict=True):
@@ -174,8 +152,8 @@ def test_score_by_length():
         {
             "loss": -(6 * np.log(0.75) + 2 * np.log(0.125)) / 8,
             "accuracy": 6 / 8,
-            "accuracy_2": 3 / 4,
-            "accuracy_4": 3 / 4,
+            2: 3 / 4,
+            4: 3 / 4,
         }
     )
 
@@ -190,7 +168,7 @@ def test_waves():
 
 
 def test_regression_can_leave_0_to_1():
-    model = get_regression_model(3, 2, bidirectional=True)
+    model = get_regression_model(3, bidirectional=True, n_units=2)
     assert model.loss == "mean_squared_error"
     model.layers[-1].set_weights([np.zeros((4, 1)), np.array([-5.0])])
     predictions = model.predict(get_waves(2, 3, 0)[0], verbose=0)
@@ -202,15 +180,19 @@ def test_score_of_a_regression():
     predictions = np.array([[[1.0], [-2.0], [0.0]], [[3.0], [2.0], [0.5]]])
     assert score_regression(y, predictions) == {
         "loss": 18.25 / 6,
-        "error_1": 2.0,
-        "error_2": 2.0,
-        "error_3": 0.25,
+        1: 2.0,
+        2: 2.0,
+        3: 0.25,
     }
 
 
 def test_what_can_be_known_of_waves():
     X, y = get_waves(200_000, 4, 0)
-    known = score_waves(4)
+    losses, by_step = score_waves(4)
+    known = {
+        name: losses[name] | rows.set_index("step").absolute_error.to_dict()
+        for name, rows in by_step.groupby("model")
+    }
     zero = score_regression(y, np.zeros_like(y))
     assert known[STEP] == pytest.approx(zero, abs=0.005)
     for name, constant in (("too low", -0.1), ("too high", 0.1)):
@@ -225,127 +207,72 @@ def test_what_can_be_known_of_waves():
     assert known[FORWARD] == pytest.approx(score_regression(y, best), abs=0.005)
     best[:, 0] = (X[:, 1] - X[:, 0] * np.cos(step)) / np.sin(step)
     assert known[BOTH] == pytest.approx(score_regression(y, best), abs=1e-5)
-    assert known[STEP]["error_3"] == 2 / np.pi and known[STEP]["loss"] == 0.5
-    alone = score_waves(1)  # with one step there is no other direction
-    assert alone[STEP] == alone[FORWARD] == alone[BOTH]
+    assert known[STEP][3] == 2 / np.pi and known[STEP]["loss"] == 0.5
+    losses, by_step = score_waves(1)  # with one step there is no other direction
+    assert losses[STEP] == losses[FORWARD] == losses[BOTH]
+    assert by_step.absolute_error.tolist() == [2 / np.pi] * 3
 
 
-def test_answer_about_waves():
-    scores = pd.DataFrame(
-        {
-            "model": ["forward", "bidirectional"] * 2,
-            "setting": ["0.001"] * 2 + ["best"] * 2,
-            "learning_rate": 0.001,
-            "run": 1,
-            "loss": 9.0,
-            "error_1": [9, 9, 0.625, 0.125],
-            "error_2": [9, 9, 0.5, 0.25],
-            "error_3": [9, 9, 0.25, 0.25],
-        }
-    )
-    text = answer_waves(scores, score_waves(3), np.array([0, 1, 1, 1]))
-    assert "0.625 forward (best possible: 0.637), and from the second on 0.375;" in text
-    assert "0.125 bidirectional (best possible: 0.000), and from the second on 0.250." in text
-    assert "75.0% are 1" in text
-    one_step = scores.drop(columns=["error_2", "error_3"])
-    text = answer_waves(one_step, score_waves(1), np.ones(1))
-    assert "0.125 bidirectional (best possible: 0.637). Of" in text
+def make_view(measure, of_models, **columns):
+    """Return a view with a measure of ten runs, a list of values of a run for each model."""
+    rows = [
+        pd.DataFrame({"model": model, "run": run, measure: values, **columns})
+        for model, values in of_models.items()
+        for run in range(1, 11)
+    ]
+    return View("at 0.1", pd.concat(rows, ignore_index=True))
 
 
-def test_last_state_predicts_all_labels():
-    model = get_last_state_model(4, 3)
-    X, y = get_sequences(5, 4, 0)
-    lstm, output, _ = model.layers
-    assert lstm(X).shape == (5, 3) and model.count_params() == 60 + 4 * 3 + 4
-    rng = np.random.default_rng(0)
-    kernel, bias = rng.normal(size=(3, 4)), rng.normal(size=4)
-    output.set_weights([kernel, bias])
-    every_step = layers.LSTM(3, return_sequences=True)
-    every_step.build(X.shape)
-    every_step.set_weights(lstm.get_weights())
-    expected = 1 / (1 + np.exp(-(np.asarray(every_step(X))[:, -1] @ kernel + bias)))
-    predictions = np.asarray(model(X))
-    assert predictions.shape == y.shape
-    np.testing.assert_allclose(predictions[:, :, 0], expected, atol=1e-6)
+def test_answer_about_the_best_possible_forward_model():
+    view = make_view("accuracy", {"forward": [0.75], "bidirectional": [1.0]})
+    known = {FORWARD: {"accuracy": 0.875}}
+    line = "Answer, accuracy, at 0.1: forward minus the best possible forward model: lower by 0.125"
+    lines = variable_length.answer_forward([view, view], known).splitlines()
+    assert lines == [f"{line} ± 0.000."] * 2
 
 
-def test_dense_is_time_distributed():
-    dense, wrapped = get_dense_model(6, 3), get_lstm_model(6, 3)
-    dense.set_weights(wrapped.get_weights())
-    X, _ = get_sequences(4, 6, 0)
-    np.testing.assert_allclose(np.asarray(dense(X)), np.asarray(wrapped(X)), atol=1e-6)
+def test_answers_about_time_steps(capsys):
+    errors = {"forward": [0.75, 0.5, 0.25], "bidirectional": [0.5, 0.25, 0.5]}
+    view = make_view("absolute_error", errors, step=[1, 2, 3])
+    sine_to_cosine.report_steps(view, score_waves(3)[1])
+    _, header, _, first, *_, of_first, of_later = capsys.readouterr().out.splitlines()
+    assert header.split()[:3] == ["model", "forward", "bidirectional"] and STEP in header
+    assert first.split() == "1 0.750 ± 0.000 0.500 ± 0.000 0.637 0.637 0.000".split()
+    assert "at the first step, at 0.1: bidirectional minus forward: lower by 0.250" in of_first
+    assert "at the later steps, at 0.1: bidirectional minus forward: alike" in of_later
 
 
-def test_answer_about_outputs():
-    losses = {"time_distributed": [0.2, 0.4], "dense": [0.2, 0.4], "last_state": [0.5, 0.5]}
-    scores = pd.concat(
-        pd.DataFrame(
-            {
-                "sequences": 1000,
-                "model": name,
-                "setting": "best",
-                "run": [1, 2],
-                "loss": of_runs,
-                "sequence_accuracy": [0.25, 0.5 if name == "dense" else 0.75],
-            }
-        )
-        for name, of_runs in losses.items()
-    )
-    text = answer_outputs(scores)
-    assert text.startswith("Answer after 1,000 sequences, each at its best learning rate: the test")
-    assert "every time step is the same as with TimeDistributed (at most 0 apart in a run)" in text
-    assert "it is 0.200 (0.100 to 0.300) higher, and 50.0% of whole sequences" in text
-    assert text.endswith("instead of 50.0%.")
-    scores.loc[scores.model == "dense", "loss"] += 0.125
-    text = answer_outputs(pd.concat([scores, scores.assign(sequences=1)]))
-    assert text.count("0.125 (0.125 to 0.125) higher than with TimeDistributed (at most 0.1") == 2
-    assert "\nAnswer after 1 sequence, " in text
+def test_figures_with_what_can_be_known():
+    known = score_variable_length(2, 3)[1]
+    view = make_view("accuracy", {"forward": [0.5, 1.0]}, length=[2, 3])
+    (axes,) = variable_length.draw([view], known).axes
+    line = next(line for line in axes.lines if line.get_label() == FORWARD)
+    expected = known[known.model == FORWARD][["length", "accuracy"]]
+    np.testing.assert_array_equal(line.get_xydata(), expected)
 
 
-def test_panels_of_settings():
-    scores = pd.DataFrame(
-        {
-            "model": ["a", "b"] * 4,
-            "setting": ["0.001"] * 4 + ["best"] * 4,
-            "run": 1,
-            "size": [1, 1, 2, 2] * 2,
-            "loss": np.arange(8.0),
-        }
-    )
-    figure, panels = draw_settings(scores, "size", "loss", {"floor": [5, 6]}, [1, 2])
-    titles = [axes.get_title() for axes in panels]
-    assert titles == [describe_setting("0.001"), describe_setting("best")]
-    assert titles == ["at 0.001", "each at its best learning rate"]
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["floor", "a", "b"]
-    means = [line.lines[0].get_ydata().tolist() for axes in panels for line in axes.containers]
-    assert means == [[0, 2], [1, 3], [4, 6], [5, 7]]
-    floor = [line for line in panels[0].lines if line.get_label() == "floor"]
-    assert floor[0].get_xydata().tolist() == [[1, 5], [2, 6]]
-
-
-def test_known_values_in_figures_and_tables():
-    _, axes = plt.subplots()
-    draw_known(axes, {"floor": 0.25, "other": 0.5})
-    assert [set(line.get_ydata()) for line in axes.lines] == [{0.25}, {0.5}]
-    table = tabulate_known({"floor": {"loss": 0.25, "accuracy": 1.0}})
-    assert table.loc["floor"].to_dict() == {"test loss": "0.250", "accuracy": "1.000"}
-    assert tabulate_known(None).empty
-
-
-def test_table_with_learning_rates_and_known_values(recwarn, capsys):
-    """What is not trained has no learning rate: the field stays empty, with no warning."""
-    scores = pd.DataFrame(
-        {
-            "model": ["a"],
-            "setting": ["best"],
-            "learning_rate": [0.01],
-            "run": [1],
-            "loss": [0.5],
-        }
-    )
-    models = {"a": SimpleNamespace(count_params=lambda: 3)}
-    print_comparison(models, scores, {"floor": {"loss": 0.25}})
-    *_, trained, floor = capsys.readouterr().out.splitlines()
-    assert trained.split() == ["a", "3", "0.01", "0.500"] and floor.split() == ["floor", "0.250"]
-    assert not recwarn.list
+@pytest.mark.parametrize(
+    ("script", "what", "column", "measure"),
+    [
+        ("variable_length", "lengths", "length", "accuracy"),
+        ("sine_to_cosine", "steps", "step", "absolute_error"),
+    ],
+)
+def test_what_is_printed_is_at_the_chosen_rates(
+    script, what, column, measure, run_script, tmp_path, capsys
+):
+    """Of two runs each has the rate that is best in the other."""
+    options = "--timesteps 4 --units 3 --sequences 40 --runs 2 --learning-rate 0.001 0.1"
+    run_script(f"extensions.{script}", *options.split(), "--output", tmp_path)
+    *_, printed = capsys.readouterr().out.split(", at a rate chosen by the other runs:\nmodel")
+    table = pd.read_csv(tmp_path / f"{script}_{what}.csv")
+    scores = pd.read_csv(tmp_path / f"{script}_scores.csv")
+    assert table.columns.tolist() == ["model", "run", "learning_rate", column, measure]
+    assert len(table) == 2 * 2 * 2 * 4 and set(table[column]) == {1, 2, 3, 4}
+    best = scores.loc[scores.groupby(["model", "run"]).loss.idxmin()]
+    chosen = best.assign(run=3 - best.run)[["model", "run", "learning_rate"]]
+    means = table.merge(chosen).groupby([column, "model"])[measure].mean()
+    for number in (1, 2, 3, 4):
+        row = re.search(rf"\n{number} +([\d.]+) \(.*?\) +([\d.]+) \(", printed)
+        shown = {"forward": float(row[1]), "bidirectional": float(row[2])}
+        assert means[number].to_dict() == pytest.approx(shown, abs=6e-4)

@@ -2,10 +2,12 @@
 
 import csv
 import gzip
+import json
 import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -13,29 +15,30 @@ import numpy as np
 import pandas as pd
 import pytest
 from keras import layers
-from matplotlib import pyplot as plt
 from scipy import stats
 from scipy.special import softmax
 
-from common import files
-from common.recordings import (
+from common.choosing import View
+from extensions.classify_recordings import (
+    answer_saved,
+    draw,
+    get_best_rate,
+    get_last_output_model,
+    get_model,
+    get_models,
+    score_both,
+)
+from extensions.inside_lstm import run_lstm
+from extensions.recordings import (
     PADDING,
     discriminate_means,
     draw_from_each,
     get_classes,
     hold_out,
     read_recordings,
+    save_model,
     score_classes,
 )
-from common.training import train_runs
-from common.tuning import find_best_rates
-from extensions.classify_recordings import (
-    answer,
-    get_last_output_model,
-    get_model,
-    matching_units,
-)
-from extensions.inside_lstm import run_lstm
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "extensions" / "data" / "japanese_vowels.csv.gz"
@@ -245,14 +248,6 @@ def test_a_file_that_may_not_be_read(tmp_path):
         read_recordings(file, "kind")
 
 
-@pytest.mark.parametrize("option", ["--epochs", "--batch-size", "--units", "--runs"])
-def test_bad_counts(option, run_script, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stopped:
-        run_script(SCRIPT, option, "0")
-    assert stopped.value.code == 2 and f"argument {option}: '0'" in capsys.readouterr().err
-
-
 def test_the_file_is_read_before_keras_is_loaded():
     code = (
         "import runpy, sys\n"
@@ -314,96 +309,45 @@ def test_a_constant_feature_is_0():
     np.testing.assert_allclose(normal, [[0, -(1.5**0.5)], [0, 0], [0, 1.5**0.5]], atol=1e-6)
 
 
-@pytest.mark.parametrize(("n_features", "n_classes"), [(1, 2), (12, 9), (40, 3)])
-def test_two_directions_of_about_as_many_parameters(n_features, n_classes):
-    steps = np.zeros((1, n_features))
-
-    def size(lstm):
-        return get_model(lstm, steps, n_classes).count_params()
-
-    n_each = matching_units(10, n_features, n_classes)
+def test_two_directions_of_about_as_many_parameters():
+    models = get_models(10, np.zeros((1, 12)), 9)
+    n_parameters = {name: model.count_params() for name, model in models.items()}
     off = [
-        abs(size(layers.Bidirectional(layers.LSTM(n))) - size(layers.LSTM(10)))
-        for n in range(1, 10)
+        abs(2 * 4 * n * (12 + n + 1) + (2 * n + 1) * 9 - n_parameters["forward"]) for n in range(10)
     ]
-    assert n_each == 1 + np.argmin(off)
+    both = n_parameters["bidirectional"]
+    assert abs(both - n_parameters["forward"]) == min(off) and both == n_parameters["last output"]
 
 
-def small_model():
-    model = keras.Sequential([keras.Input((2,)), layers.Dense(3, activation="softmax")])
-    model.compile(loss="sparse_categorical_crossentropy", optimizer="adam")
-    return model
-
-
-def test_epochs_are_passes_in_new_orders():
-    """The same as one pass over the recordings, repeated in those orders."""
-    rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(12, 2)).astype("float32"), rng.integers(3, size=12)
-
-    def get_data(rng):
-        return (X, y), (X[:5], y[:5])
-
-    def get_repeated(rng):
-        (run,) = rng.spawn_key
-        orders = np.random.default_rng(np.random.SeedSequence(7, spawn_key=(run, 1)))
-        order = np.concatenate([orders.permutation(12) for _ in range(3)])
-        assert not np.array_equal(order[:12], order[12:24])
-        return (X[order], y[order]), (X[:5], y[:5])
-
-    settings = {"n_runs": 2, "batch_size": 4, "seed": 7}
-    rates = {"a": 0.1, "b": 0.2}
-    losses, scores = train_runs(
-        {"m": small_model()}, get_data, score_classes, n_epochs=3, learning_rates=rates, **settings
-    )
-    expected, last_scores = train_runs(
-        {"m": small_model()}, get_repeated, score_classes, learning_rates=rates, **settings
-    )
-    pd.testing.assert_frame_equal(losses, expected)
-    assert scores.columns.tolist() == [
-        "model", "setting", "learning_rate", "run", "epoch", "loss", "accuracy",
-    ]  # fmt: skip
-    assert scores.epoch.tolist() == [1, 2, 3] * 4
-    last = scores[scores.epoch == 3].drop(columns="epoch").reset_index(drop=True)
-    pd.testing.assert_frame_equal(last, last_scores)
-    assert scores.loss.nunique() == 12
-    with pytest.raises(ValueError, match=r"n_epochs.*0"):
-        train_runs({"m": small_model()}, get_data, score_classes, n_epochs=0)
-
-
-def test_rates_are_chosen_after_the_last_epoch():
-    scores = pd.DataFrame(
+def test_scores_of_the_test_and_of_held_out_recordings():
+    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.5, 0.5]])
+    assert score_both(np.array([1]), np.array([1, 0, 1]), probabilities) == pytest.approx(
         {
-            "model": "m",
-            "learning_rate": [0.1, 0.1, 0.2, 0.2],
-            "epoch": [1, 2, 1, 2],
-            "loss": [9.0, 1.0, 2.0, 2.0],
+            "loss": -np.log([0.8, 0.6, 0.5]).mean(),
+            "accuracy": 2 / 3,
+            "held_out_loss": -np.log(0.1),
         }
     )
-    assert find_best_rates(scores) == {"m": 0.1}
+
+
+def test_the_saved_models_rate():
+    rates = [0.3, 0.1, 0.2] * 2
+    scores = pd.DataFrame({"learning_rate": rates, "held_out_loss": [1.0, 2, 0, 1, 2, np.nan]})
+    assert get_best_rate(scores) == 0.3
+    assert get_best_rate(scores[:3]) == 0.2
 
 
 @KERAS_SAVES
-def test_models_are_saved_with_the_other_files_or_not_at_all(tmp_path, monkeypatch):
-    table, model = pd.DataFrame({"a": [1]}), small_model()
+def test_a_model_is_saved_without_the_time(tmp_path, monkeypatch):
+    model = get_model(layers.LSTM(2), np.zeros((1, 2)), 3)
     contents = []
     for time in (1, 2):
-        monkeypatch.setattr("time.time", lambda time=time: 1e9 * time)
-        files.save(tmp_path, "some", plt.figure(), table, model=model)
-        contents.append({path.name: path.read_bytes() for path in tmp_path.iterdir()})
-    assert contents[0] == contents[1] and set(contents[0]) == {"some.csv", "some.keras", "some.png"}
-    loaded = keras.models.load_model(tmp_path / "some.keras", compile=False)
-    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
-
-    def fail(*arguments, **settings):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(model, "save", fail)
-    with pytest.raises(OSError, match="disk full"):
-        files.save(tmp_path, "some", plt.figure(), table * 2, model=model)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents[0]
-    (tmp_path / "other.keras").mkdir()
-    with pytest.raises(OSError, match=r"other\.keras"):
-        files.check_directory(str(tmp_path), "other")
+        monkeypatch.setattr("time.time", lambda time=time: 1e9 * time)  # of the files in the file
+        save_model(model, tmp_path / "some.keras")
+        contents.append((tmp_path / "some.keras").read_bytes())
+    assert contents[0] == contents[1]
+    with zipfile.ZipFile(tmp_path / "some.keras") as archive:
+        assert json.loads(archive.read("metadata.json"))["date_saved"] == ""
 
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -425,23 +369,32 @@ def write_slopes(file):
     return table
 
 
+def run_on_slopes(run_script, folder, *options):
+    """Run the script, small, on the recordings of `write_slopes`; return their table."""
+    table = write_slopes(folder / "mine.csv")
+    options = [*"--units 4 --batch-size 5 --data".split(), folder / "mine.csv", *options]
+    run_script(SCRIPT, *options, "--output", folder / "results")
+    return table
+
+
 @KERAS_SAVES
 def test_from_a_file_to_a_saved_model(run_script, tmp_path, capsys):
-    table = write_slopes(tmp_path / "mine.csv")
-    output = tmp_path / "results"
-    options = "--units 4 --epochs 3 --batch-size 5 --learning-rate 0.01 --runs 2 --data"
-    run_script(SCRIPT, *options.split(), tmp_path / "mine.csv", "--output", output)
-    out = capsys.readouterr().out
-    endings = [".csv", ".keras", ".png", "_scores.csv"]
-    names = [f"classify_recordings{ending}" for ending in endings]
+    options = "--epochs 3 --learning-rate 0.01 --runs 2".split()
+    table = run_on_slopes(run_script, tmp_path, *options)
+    out, output = capsys.readouterr().out, tmp_path / "results"
+    names = [
+        f"classify_recordings{end}" for end in (".keras", ".png", "_confusion.csv", "_scores.csv")
+    ]
     assert sorted(output.iterdir()) == [output / name for name in names]
     assert "30 recordings of 1 to 5 time steps, with 2 features; 18 to train on, 12 to test" in out
-    assert ": down (10), flat (10), up (10)\n" in out and "\nAnswer: on 12 test recordings" in out
+    assert ": down (10), flat (10), up (10)\n" in out and "these 12 test recordings." in out
     assert out.splitlines()[-1].startswith("Saved ") and "at 0.01," in out
+    assert "chosen" not in out and "lowest" not in out
 
     scores = pd.read_csv(output / names[3])
-    assert len(scores) == 4 * 2 * 3 and set(scores.epoch) == {1, 2, 3}
-    confusion = pd.read_csv(output / names[0], dtype={"label": str}).set_index("label")
+    # 18 recordings to train on: one of six of each class is held out, and 3 updates are an epoch.
+    assert len(scores) == 4 * 2 * 3 and set(scores["update"]) == {3, 6, 9}
+    confusion = pd.read_csv(output / names[2], dtype={"label": str}).set_index("label")
     assert confusion.index.tolist() == ["down", "flat", "up"]
     assert confusion.sum(axis=1).tolist() == [4, 4, 4]
 
@@ -466,55 +419,58 @@ def test_from_a_file_to_a_saved_model(run_script, tmp_path, capsys):
 
 
 @KERAS_SAVES
-def test_rates_without_the_test_recordings_and_the_same_seed(
-    run_script, tmp_path, monkeypatch, capsys
+@pytest.mark.parametrize("n_runs", [1, 2])
+def test_held_out_recordings_choose_and_the_same_seed(
+    n_runs, run_script, tmp_path, monkeypatch, capsys
 ):
-    write_slopes(tmp_path / "mine.csv")
-    trained_on = []
+    """The test recordings say another thing, and nobody listens to them."""
 
-    def keep(models, get_data, score, n_runs, learning_rates, **settings):
-        (X, _), (X_test, _) = get_data(rng=np.random.SeedSequence(0, spawn_key=(1,)))
-        trained_on.append((len(X), len(X_test), list(learning_rates)))
+    def train(models, get_data, score, options, n_epochs, shuffle):
+        (X, _), (X_scored, *expected) = get_data(np.random.default_rng(0))
+        sizes = [len(X), len(X_scored), *map(len, expected)]
+        assert (sizes, n_epochs, shuffle) == ([15, 15, 3, 12], 1, True)
         rows = [
-            {"model": name, "setting": setting, "learning_rate": rate, "run": run, "epoch": 1}
-            | {"loss": 1 - rate if name == "forward" else rate, "accuracy": 0.5}
+            {"model": name, "run": run, "learning_rate": rate, "update": 3}
+            | {"loss": rate, "accuracy": 0.5, "held_out_loss": 1 - rate}
             for name in models
-            for setting, rates in learning_rates.items()
-            for run in (1, 2)
-            for rate in [rates[name] if isinstance(rates, dict) else rates]
+            for run in range(1, n_runs + 1)
+            for rate in options.learning_rate
         ]
         return None, pd.DataFrame(rows)
 
-    monkeypatch.setattr("common.training.train_runs", keep)
-    monkeypatch.setattr("common.tuning.train_runs", keep)
-    options = "--units 2 --epochs 1 --learning-rate 0.001 0.01 --runs 2 --data"
-    outputs = [tmp_path / "one", tmp_path / "two"]
-    for output in outputs:
-        run_script(SCRIPT, *options.split(), tmp_path / "mine.csv", "--output", output)
-    # 18 recordings to train on: one of six of each class is held out; then 12 to test on.
-    assert trained_on == [(15, 3, [0.001, 0.01]), (18, 12, ["0.001", "best"])] * 2
-    for file in outputs[0].iterdir():
-        assert file.read_bytes() == (outputs[1] / file.name).read_bytes(), file.name
-    scores = pd.read_csv(outputs[0] / "classify_recordings_scores.csv")
-    best = scores[scores.setting == "best"].groupby("model").learning_rate.first()
-    assert best["forward"] == 0.01 and (best.drop("forward") == 0.001).all()
-    assert "each at its best learning rate" in capsys.readouterr().out
+    monkeypatch.setattr("common.comparing.train_by_options", train)
+    options = ["--epochs", "1", "--learning-rate", "0.002", "0.01", "--runs", n_runs]
+    run_on_slopes(run_script, tmp_path, *options)
+    out = capsys.readouterr().out
+    assert "on all training recordings, at 0.01, the lowest mean loss on held-out" in out
+    *_, table = out.split("On new sequences, ")
+    chosen = table.split(", ")[0] == "at a rate chosen by the other runs"
+    (loss,) = {line.split()[2] for line in table.splitlines() if re.match("forward|backward", line)}
+    assert (chosen, loss) == ((True, "0.010") if n_runs == 2 else (False, "0.002"))
+    model = keras.models.load_model(tmp_path / "results" / "classify_recordings.keras")
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    contents = {file: file.read_bytes() for file in (tmp_path / "results").iterdir()}
+    run_on_slopes(run_script, tmp_path, *options)
+    assert contents == {file: file.read_bytes() for file in contents}
 
 
-def test_answer():
-    accuracies = {"forward": 0.8, "backward": 0.95, "bidirectional": 0.9, "last output": 0.85}
-    scores = pd.DataFrame(
-        [
-            {"model": name, "run": run, "accuracy": accuracy + (0.01 * run if "f" in name else 0)}
-            for name, accuracy in accuracies.items()
-            for run in (1, 2)
-        ]
-    )
-    known = {"most frequent label": {"accuracy": 0.5}, "means": {"accuracy": 0.75}}
-    text = answer(scores, known, np.array([[45, 5], [5, 45]]))
-    assert "on 100 test recordings the bidirectional LSTM has an accuracy of 0.900" in text
-    assert "0.085 (0.080 to 0.090) higher than the forward one" in text
-    assert "0.050 (0.050 to 0.050) lower than the backward one" in text
-    assert "has 0.850 (0.850 to 0.850), which is 0.050 (0.050 to 0.050) lower" in text
-    assert "Without an LSTM: most frequent label 0.500, means 0.750." in text
-    assert "0.900 means 0.824 to 0.951" in text  # Clopper and Pearson's interval of 90 of 100
+def test_figure_over_epochs():
+    rows = [
+        {"model": name, "run": run, "update": 4 * epoch, "accuracy": epoch / 4}
+        for name in ("forward", "bidirectional")
+        for run in (1, 2)
+        for epoch in (1, 2, 3)
+    ]
+    known = {"discriminant of the means": {"loss": 1.0, "accuracy": 0.5}}
+    confusion = np.array([[3, 1], [0, 0]])
+    curves, matrix = draw(View("at 0.1", pd.DataFrame(rows)), known, confusion, ["a", "b"]).axes
+    for line in curves.containers:
+        np.testing.assert_array_equal(line.lines[0].get_xydata(), [[1, 0.25], [2, 0.5], [3, 0.75]])
+    np.testing.assert_array_equal(matrix.images[0].get_array(), [[0.75, 0.25], [0, 0]])
+    assert [text.get_text() for text in matrix.texts] == ["3", "1"]
+    assert "at 0.1" in curves.get_title()
+
+
+def test_answer_about_the_saved_model():
+    # Clopper and Pearson's interval of 90 of 100.
+    assert "0.900 means 0.824 to 0.951" in answer_saved(np.array([[45, 5], [5, 45]]))

@@ -1,5 +1,6 @@
-"""Intervals against SciPy; words, tables, figures and files."""
+"""Intervals against SciPy; words and tables against hand-made numbers; figures and files."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,18 +9,11 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy import stats
 
-from common.figures import draw_comparison, draw_loss, draw_means, draw_over_parameters
+from common import figures, results
+from common.choosing import View
+from common.comparing import report
 from common.files import save
-from common.results import (
-    describe_runs,
-    differences,
-    in_words,
-    interval,
-    print_comparison,
-    print_sequences,
-    summarize,
-    with_interval,
-)
+from common.results import in_words, interval, with_interval
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +22,7 @@ def close_figures():
     plt.close("all")
 
 
-@pytest.mark.parametrize("n_runs", [10, 11, 30, 300])
+@pytest.mark.parametrize("n_runs", [10, 11, 300])
 def test_interval_is_students(n_runs):
     values = np.random.default_rng(n_runs).normal(size=(n_runs, 3))
     expected = stats.t.interval(
@@ -37,167 +31,214 @@ def test_interval_is_students(n_runs):
     np.testing.assert_allclose(interval(values), expected, rtol=1e-9)
 
 
-def test_of_fewer_than_ten_runs_there_is_a_range():
+def test_other_intervals():
+    """Of fewer than ten runs the range; of shares within 0 to 1."""
     assert np.transpose(interval([[3, 0], [1, 5], [2, 1]])).tolist() == [[1, 3], [0, 5]]
-    assert interval([0.5]) == (0.5, 0.5)
-
-
-def test_interval_of_shares_stays_within_0_to_1():
     shares = [1.0] * 11 + [0.9]
     assert interval(shares)[1] > 1 and interval(shares, share=True)[1] == 1
     assert interval(np.subtract(1, shares), share=True)[0] == 0
 
 
-def test_intervals_in_print():
-    values = np.random.default_rng(0).normal(0.5, 0.01, size=12)
-    low, high = interval(values)
-    assert with_interval(values) == f"{values.mean():.3f} ± {(high - low) / 2:.3f}"
-    assert with_interval(values, sign="+").startswith("+0.5")
+def around(mean, half, n_runs=12):
+    """Return values whose 95% interval reaches so far to both sides of their mean."""
+    values = np.resize([-1.0, 1.0], n_runs)
+    low, high = stats.t.interval(0.95, n_runs - 1, loc=0, scale=stats.sem(values))
+    return mean + values * half * 2 / (high - low)
+
+
+def test_values_in_print():
+    assert with_interval(around(0.5, 0.0123)) == "0.500 ± 0.012"
+    assert with_interval(around(0.5, 0.0123), sign="+") == "+0.500 ± 0.012"
     assert with_interval([0.25, 0.5, 0.75]) == "0.500 (0.250 to 0.750)"
     assert with_interval([0.25]) == "0.250"
-    shares = [1.0] * 11 + [0.9]
-    assert with_interval(shares, share=True) == f"0.992 ({interval(shares)[0]:.3f} to 1.000)"
-    assert describe_runs(1) == "one run"
-    assert describe_runs(9) == "mean of 9 runs, smallest to largest"
-    assert describe_runs(10) == "mean of 10 runs, 95% interval"
+    assert with_interval(around(-1e-9, 0.1)) == "0.000 ± 0.100"
+    assert with_interval(around(0.98, 0.03), share=True) == "0.980 (0.950 to 1.000)"
+    assert with_interval(around(0.02, 0.03), share=True) == "0.020 (0.000 to 0.050)"
+    assert with_interval(around(0.5, 0.03), share=True) == "0.500 ± 0.030"
+    assert with_interval([0.5, np.nan, np.inf]) == "2 of 3 not finite"
+    assert results.describe_runs(1) == "one run"
+    assert results.describe_runs(9) == "mean of 9 runs, smallest to largest"
+    assert results.describe_runs(10) == "mean of 10 runs, 95% interval"
+    assert (results.count(1, "run"), results.count(2000, "run")) == ("1 run", "2,000 runs")
 
 
-def test_a_difference_in_words():
-    values = np.random.default_rng(0).normal(-0.2, 0.01, size=12)
-    low, high = interval(values)
-    assert in_words(values) == f"{-values.mean():.3f} ± {(high - low) / 2:.3f} lower"
-    assert in_words(-values).endswith(" higher")
-    assert in_words([-0.1, 0.2]) == "neither clearly lower nor higher (+0.050 (-0.100 to +0.200))"
-    assert in_words([-0.2, -0.1]) == "0.150 (0.100 to 0.200) lower"
-    assert in_words([0.25]) == "0.250 higher (one run, no interval)"
+@pytest.mark.parametrize(
+    ("values", "margin", "words"),
+    [
+        (around(-0.2, 0.03), 0.01, "lower by 0.200 ± 0.030"),
+        (around(0.2, 0.199), 0.01, "higher by 0.200 ± 0.199"),
+        (around(0.2, 0.201), 0.01, "no clear difference (+0.200 ± 0.201)"),
+        (around(-0.006, 0.0039), 0.01, "lower by 0.006 ± 0.004 (within 0.01)"),
+        (around(-0.006, 0.0041), 0.01, "lower by 0.006 ± 0.004"),
+        (around(0.004, 0.0059), 0.01, "alike, to within 0.01 (+0.004 ± 0.006)"),
+        (around(0.004, 0.0061), 0.01, "no clear difference (+0.004 ± 0.006)"),
+        (around(-0.004, 0.0061), 0.01, "no clear difference (-0.004 ± 0.006)"),
+        (around(0.004, 0.0961), 0.1, "no clear difference (+0.004 ± 0.096)"),
+        (around(0.004, 0.0959), 0.1, "alike, to within 0.1 (+0.004 ± 0.096)"),
+        (np.zeros(12), 0.01, "alike, to within 0.01 (+0.000 ± 0.000)"),
+        (around(0.2, 0.1, n_runs=10), 0.01, "higher by 0.200 ± 0.100"),
+        ([-0.2] * 9, 0.01, "lower by 0.200 (0.200 to 0.200) in 9 runs, too few for a verdict"),
+        ([-0.1, 0.2], 0.01, "higher by 0.050 (-0.100 to 0.200) in 2 runs, too few for a verdict"),
+        ([0.25], 0.01, "higher by 0.250 in 1 run, too few for a verdict"),
+        ([0.0, 0.0], 0.01, "higher by 0.000 in 2 runs, too few for a verdict"),
+        ([np.nan] + [0.1] * 11, 0.01, "no mean (1 of 12 not finite)"),
+    ],
+)
+def test_the_outcomes_of_a_comparison(values, margin, words):
+    assert in_words(values, margin) == words
 
 
-def test_direction_is_clear_just_when_students_test_says_so():
-    rng = np.random.default_rng(1)
-    for _ in range(40):
-        values = rng.normal(0.5, 1, size=15)
-        clear = stats.ttest_1samp(values, 0).pvalue < 0.05
-        assert ("neither" not in in_words(values)) == clear
+KNOWN = {
+    "step number alone": {"loss": 0.25, "accuracy": 0.875, "sequence_accuracy": 0.5},
+    "best backward": {"loss": 0.125},
+}
 
 
-def make_scores(n_runs, **models):
-    rng = np.random.default_rng(0)
-    return pd.concat(
-        pd.DataFrame(
-            {
-                "model": name,
-                "parameters": parameters,
-                "run": np.arange(1, n_runs + 1),
-                "loss": rng.random(n_runs),
-                "accuracy": rng.random(n_runs),
-            }
-        )
-        for name, parameters in models.items()
-    )
+def make_scores(**losses):
+    """Return scores of models by their losses, in a random order."""
+    rows = [
+        {"model": model, "run": run, "learning_rate": 0.001, "loss": loss, "accuracy": 1 - loss}
+        for model, of_runs in losses.items()
+        for run, loss in enumerate(of_runs, 1)
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=0)
+
+
+PAIRED = {"a": around(0.1, 0.05), "b": around(0.3, 0.05) + around(0, 0.02)[::-1]}
 
 
 def test_differences_are_paired_by_run():
-    scores = make_scores(12, a=1781, b=20_901)
-    losses = {name: rows.loss.to_numpy() for name, rows in scores.groupby("model")}
-    shuffled = scores.sample(frac=1, random_state=0)
-    np.testing.assert_array_equal(
-        differences(shuffled, "loss", "b", "a"), losses["b"] - losses["a"]
-    )
+    scores = make_scores(**PAIRED)
+    expected = np.subtract(PAIRED["b"], PAIRED["a"])
+    found = results.differences(scores, "loss", "b", "a")
+    np.testing.assert_array_equal(found, expected)
+    views = [View("at 0.001", scores), View("at another", scores.assign(loss=0.5))]
+    alike = "alike, to within 0.01 (+0.000 ± 0.000)"
+    assert results.answer(views, [("a", "b"), ("b", "a")]).splitlines() == [
+        "Answer, test loss, at 0.001: a minus b: lower by 0.200 ± 0.020;"
+        " b minus a: higher by 0.200 ± 0.020.",
+        f"Answer, test loss, at another: a minus b: {alike}; b minus a: {alike}.",
+    ]
+    text = "Answer, accuracy, at 0.001: a minus b: higher by 0.200 ± 0.020."
+    assert results.answer(views[:1], [("a", "b")], "accuracy") == text
+    small = scores.assign(sequence_loss=scores.loss / 3)  # has a margin of its own
+    text = "b minus a: higher by 0.067 ± 0.007 (within 0.1)"
+    assert results.compare(small, "sequence_loss", "b", "a") == text
 
 
-def test_table_of_a_comparison(capsys):
-    scores = make_scores(12, a=1781, b=20_901)
-    models = {
-        name: SimpleNamespace(count_params=lambda n=n: n) for name, n in (("a", 1781), ("b", 20901))
+class Sized:
+    def __init__(self, size):
+        self.count_params = lambda: size
+
+
+def test_table_of_a_comparison():
+    scores = make_scores(**PAIRED)
+    models = {"b": Sized(1781), "a": Sized(20_901)}  # in this order
+    table = results.tabulate_comparison(models, scores, KNOWN, note=["x", "y"])
+    assert table.index.tolist() == ["b", "a", *KNOWN]
+    assert table.to_dict("list") == {
+        "parameters": ["1,781", "20,901", "", ""],
+        "test loss": ["0.300 ± 0.030", "0.100 ± 0.050", "0.250", "0.125"],
+        "accuracy": ["0.700 ± 0.030", "0.900 ± 0.050", "0.875", ""],
+        "note": ["x", "y", "", ""],
+        "test loss minus b": ["", "-0.200 ± 0.020", "", ""],
+        "accuracy minus b": ["", "+0.200 ± 0.020", "", ""],
+        "runs no better than step number": ["12 of 12", "0 of 12", "", ""],
+        "whole sequences right": ["", "", "0.500", ""],
     }
-    print_comparison(models, scores.drop(columns="parameters"))
-    heading, columns, _, of_a, of_b = capsys.readouterr().out.splitlines()
-    assert heading == "On new sequences, mean of 12 runs, 95% interval:"
-    for column in ("parameters", "test loss", "accuracy", "test loss - a"):
-        assert column in columns
-    losses = {name: rows.loss.to_numpy() for name, rows in scores.groupby("model")}
-    assert of_a.split()[:2] == ["a", "1,781"] and with_interval(losses["a"]) in of_a
-    difference = losses["b"] - losses["a"]
-    paired = stats.ttest_1samp(difference, 0).confidence_interval(0.95)
-    half = (paired.high - paired.low) / 2
-    assert of_b.split()[:2] == ["b", "20,901"] and f"{difference.mean():+.3f} ± {half:.3f}" in of_b
 
 
-def test_summary_knows_shares():
-    scores = make_scores(12, a=10).assign(accuracy=[1.0] * 11 + [0.9], loss=[1.0] * 11 + [0.9])
-    table = summarize(scores, ["model", "parameters"])
-    assert table.index.tolist() == [("a", 10)]
-    assert table["accuracy"].item().endswith("to 1.000)") and "±" in table["test loss"].item()
+def test_report_has_choices_tables_and_answers(capsys):
+    """Tables of the models that are given, in their order."""
+    scores = make_scores(**PAIRED, c=[0.5] * 12)
+    scores = pd.concat([scores, scores.assign(learning_rate=0.01, accuracy=1.0)])
+    models, pairs, options = {"b": Sized(1), "a": Sized(2)}, [("b", "a")], SimpleNamespace(seed=3)
+    published, chosen = report(models, scores, KNOWN, pairs, options, by="accuracy")
+    assert set(published.scores.learning_rate) == {0.001}
+    assert set(chosen.scores.learning_rate) == {0.01}
+    choices, *tables = capsys.readouterr().out.split("On new sequences, ")
+    assert re.search("^c +0 +12$", choices, flags=re.MULTILINE)
+    for words, table in zip((published.words, chosen.words), tables, strict=True):
+        heading, *lines = table.splitlines()
+        assert heading == f"{words}, mean of 12 runs, 95% interval:"
+        assert [line.split()[0] for line in lines[2:6]] == ["b", "a", "step", "best"]
+        answer = f"Answer, test loss, {words}: b minus a: higher by 0.200 ± 0.020."
+        assert answer in tables[-1].splitlines()
 
 
-@pytest.mark.parametrize("n_runs", [1, 5])
-def test_figure_of_a_comparison(n_runs):
-    updates = np.arange(1, 41)
-    losses = pd.DataFrame(
-        {"run": np.repeat(np.arange(n_runs) + 1, 40), "update": [*updates] * n_runs}
-    )
-    for name in "abcd":
-        losses[name] = np.random.default_rng(0).random(len(losses))
-    axes = draw_comparison(losses, "Title", 2).axes[0]
-    thick = [line for line in axes.lines if line.get_linewidth() == 2]
-    assert len({line.get_linestyle() for line in thick}) == 4
-    centre = losses[losses["update"].between(16, 26)].a.mean()
-    assert thick[0].get_xydata()[20] == pytest.approx([21, centre])
-    assert len(axes.collections) == (4 if n_runs > 1 else 0)
-    assert len(axes.lines) == (4 if n_runs > 1 else 8)
-    assert axes.get_xlabel() == "update (2 sequences each)"
+def test_counts_of_runs():
+    scores = make_scores(a=[0.1, 0.25, np.nan, 0.3], b=[0.1] * 4)
+    assert results.count_failed(scores, KNOWN).to_dict() == {"a": "3 of 4", "b": "0 of 4"}
+    scores = pd.DataFrame({"model": ["a"] * 4 + ["b"], "accuracy": [0.9, 0.899, 1.0, 0.95, 0.1]})
+    assert results.count_accurate(scores, "a") == "3 of 4 runs"
+    assert results.count_accurate(scores, "b") == "0 of 1 run"
 
 
-def make_losses(names, n_updates):
-    losses = pd.DataFrame({"run": 1, "update": np.arange(n_updates) + 1})
-    return losses.assign(**dict.fromkeys(names, 1.0))
-
-
-def test_a_single_update_is_visible():
-    axes = draw_comparison(make_losses("a", 1), "Title", 1).axes[0]
-    assert axes.lines[0].get_marker() == "o"
-
-
-def test_panels():
-    losses = make_losses("abcdef", 3)
-    figure = draw_comparison(losses, "Title", 1, {"left": list("abc"), "right": list("def")})
-    assert [axes.get_title() for axes in figure.axes] == ["left", "right"]
-    for axes, names in zip(figure.axes, ("abc", "def"), strict=True):
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == list(names)
-    with pytest.raises(ValueError, match="zip"):
-        draw_comparison(losses, "Title", 1)  # more models than styles of lines
-
-
-def test_figure_of_a_single_run():
-    losses = pd.DataFrame({"update": [10, 20, 23], "loss": [0.7, 0.5, 0.4]})
-    assert "mean of 10 updates" in draw_loss(losses, "Title", 1).get_suptitle()
-
-
-@pytest.mark.parametrize("n_runs", [2, 12])
-def test_means_are_drawn_with_their_intervals(n_runs):
-    scores = make_scores(n_runs, a=10, b=1000)
-    _, axes = plt.subplots()
-    draw_over_parameters(axes, scores, "loss", by="model")
-    for (line, _, (bar,)), (_, rows) in zip(axes.containers, scores.groupby("model"), strict=True):
-        np.testing.assert_allclose(line.get_xydata(), [[rows.parameters[0], rows.loss.mean()]])
-        np.testing.assert_allclose(bar.get_segments()[0][:, 1], interval(rows.loss))
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["10", "1,000"]
-    assert axes.get_xscale() == "log"
-
-
-def test_many_lines_repeat_the_styles():
-    _, axes = plt.subplots()
-    draw_means(axes, make_scores(1, **dict.fromkeys("abcdef", 1)), "run", "loss", by="model")
-    assert len(axes.containers) == 6
+def test_summary_of_all_measures():
+    scores = make_scores(a=around(0.02, 0.03), b=[0.1] * 11 + [np.nan]).assign(timesteps=7, other=1)
+    table = results.summarize(scores, ["timesteps", "model"]).sort_index()
+    assert table.to_dict("index") == {
+        (7, "a"): {"test loss": "0.020 ± 0.030", "accuracy": "0.980 (0.950 to 1.000)"},
+        (7, "b"): {"test loss": "1 of 12 not finite", "accuracy": "1 of 12 not finite"},
+    }
 
 
 def test_printed_predictions(capsys):
-    y, predicted = np.array([[[0], [1]], [[1], [1]]]), np.array([[[0], [1]], [[0], [1]]])
-    print_sequences(y, predicted)
-    assert capsys.readouterr().out.splitlines() == [
-        "Expected: 0 1  Predicted: 0 1  right",
-        "Expected: 1 1  Predicted: 0 1  wrong",
-    ]
+    results.print_sequences(np.array([[[0], [1]], [[1], [1]]]), np.array([[[0], [1]], [[0], [1]]]))
+    lines = ["Expected: 0 1  Predicted: 0 1  right", "Expected: 1 1  Predicted: 0 1  wrong"]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+# Figures.
+
+
+def test_each_name_has_a_style_of_its_own_on_all_figures():
+    names = ["new", *list(figures.STYLES)[:5], "other", "third"]
+    colors = {style["color"] for style in figures.get_styles(names).values()}
+    assert len(colors) == len(names)
+    assert all(figures.get_styles([name])[name] == figures.STYLES[name] for name in figures.STYLES)
+    assert len({str(style) for style in figures.STYLES.values()}) == len(figures.STYLES) - 3
+    assert len(figures.get_styles([f"model_{number}" for number in range(12)])) == 12
+
+
+@pytest.mark.parametrize("n_runs", [3, 12])
+def test_means_are_drawn_with_their_intervals(n_runs):
+    rng = np.random.default_rng(0)
+    scores = make_scores(**{f"m{number}": 0.1 * rng.random(n_runs) ** 9 for number in range(12)})
+    scores = pd.concat([scores, scores.assign(learning_rate=0.1, loss=0.5, accuracy=1.0)])
+    views = [View("one", scores), View("other", scores.assign(accuracy=0.5))]
+    figure, (axes, other) = figures.draw_views(views, "learning_rate", "accuracy")
+    assert (axes.get_title(), other.get_title()) == ("one", "other")
+    drawn = zip(axes.containers, scores.groupby("model", sort=False), strict=True)
+    for (line, _, (bars,)), (_, rows) in drawn:
+        accuracies = rows[rows.learning_rate == 0.001].accuracy
+        np.testing.assert_allclose(line.get_xydata(), [[0.001, accuracies.mean()], [0.1, 1.0]])
+        expected = np.clip(interval(accuracies), 0, 1)
+        np.testing.assert_allclose(bars.get_segments()[0][:, 1], expected)
+    figures.draw_known(other, KNOWN, "accuracy")  # the second has none
+    assert [line.get_ydata() for line in other.lines[-1:]] == [[0.875, 0.875]]
+    figures.add_legend(figure)
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    names = [container.get_label() for container in other.containers]
+    assert sorted(legend) == sorted([*names, "step number alone"])
+
+
+def test_averages_along_the_training():
+    losses = pd.DataFrame({"run": [1, 1, 2, 2], "learning_rate": 0.001, "update": [1, 10] * 2})
+    losses = losses.assign(a=[4.0, 2.0, 8.0, 4.0], bilstm_con=1.0)
+    scores = make_scores(a=[1, 1], bilstm_con=[1, 1])
+    known = KNOWN | {"best possible": {"loss": 0.0}}
+    figure = figures.draw_averages(losses, [View("at 0.001", scores)], 5, known)
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert set(lines) == {"a", "bilstm_con", *KNOWN}
+    assert lines["a"].get_xydata().tolist() == [[1, 6], [10, 3]]
+    assert lines["bilstm_con"].get_color() == figures.STYLES["bilstm_con"]["color"]
+    assert (axes.get_title(), axes.get_xlabel()) == ("at 0.001", "update (5 sequences each)")
+    assert len(axes.collections) == 2
+
+
+# Files.
 
 
 class FailingTable:
@@ -206,11 +247,16 @@ class FailingTable:
         raise OSError("disk full")
 
 
-@pytest.mark.parametrize("tables", [[FailingTable()], [pd.DataFrame(), FailingTable()]])
-def test_files_are_written_whole_or_not_at_all(tables, tmp_path):
-    earlier = {name: f"earlier {name}" for name in ("x.png", "x.csv", "x_scores.csv")}
-    for name, text in earlier.items():
-        (tmp_path / name).write_text(text)
+def test_files_are_written_whole_or_not_at_all(tmp_path, capsys):
+    options = SimpleNamespace(name="x", output=tmp_path, show=False)
+    table = pd.DataFrame({"a": [1]})
+    others = {".keras": lambda path: path.write_text("model")}
+    save(options, plt.figure(), others, losses=table, scores=table)
+    names = ["x.keras", "x.png", "x_losses.csv", "x_scores.csv"]
+    assert capsys.readouterr().out.split() == ["Saved", *(str(tmp_path / name) for name in names)]
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(files) == names
+    assert (files["x_losses.csv"], files["x.keras"]) == (b"a\n1\n", b"model")
     with pytest.raises(OSError, match="disk full"):
-        save(tmp_path, "x", plt.figure(), *tables)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == earlier
+        save(options, plt.figure(), losses=table.assign(a=2), scores=FailingTable())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files

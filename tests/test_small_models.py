@@ -1,6 +1,7 @@
-"""Small models, the LSTM set by hand, and what happens inside the cell."""
+"""Small models, the LSTM set by hand, what happens inside the cell; sizes and output layers."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,29 +10,23 @@ import pytest
 from keras import layers
 from scipy import stats
 
-from common.training import LossHistory, train_runs
+from common.choosing import View
 from data import get_labels, get_sequences, score_labels
-from extensions import find_smaller_model
+from extensions import compare_sizes, find_smaller_model, inside_lstm
+from extensions.compare_outputs import get_last_state_model
+from extensions.compare_sizes import get_named_model, get_pairs, matching_units, split_names
 from extensions.counting_lstm import get_counting_model
-from extensions.find_smaller_model import (
-    DISTANCES,
-    decay,
-    find_safe_distance,
-    get_models,
-    get_test_data,
-    recommend,
-    score,
-    tabulate_errors,
-)
-from extensions.find_smaller_model import answer as answer_smaller
-from extensions.inside_lstm import answer as answer_inside
+from extensions.find_smaller_model import DISTANCES, KEYS, decay, find_errors, find_safe_distance
 from extensions.inside_lstm import (
+    BEST,
+    OTHERS,
     correlate,
     inspect_cells,
     run_lstm,
     run_model,
+    summarize_correlations,
     summarize_models,
-    tabulate_by_step,
+    tabulate_correlations,
 )
 from lstm_forward import get_lstm_model
 
@@ -51,26 +46,6 @@ def test_numpy_cell_is_keras_cell(n_timesteps, n_features, n_units):
     np.testing.assert_allclose(steps["hidden_state"], outputs, atol=1e-5)
     np.testing.assert_allclose(steps["hidden_state"][:, -1], hidden_state, atol=1e-5)
     np.testing.assert_allclose(steps["cell_state"][:, -1], cell_state, atol=1e-5)
-
-
-def test_each_gate_does_its_work():
-    """With a bias so large that a gate is open or shut, the cell must add, keep or hide."""
-    X = np.array([[[0.5], [0.25]]])
-    kernel, recurrent_kernel = np.array([[0.0, 0.0, 1.0, 0.0]]), np.zeros((1, 4))
-    open_gate, shut = 50.0, -50.0
-
-    def states(input_gate, forget_gate, output_gate):
-        bias = np.array([input_gate, forget_gate, 0.0, output_gate])
-        steps = run_lstm(X, kernel, recurrent_kernel, bias)
-        return steps["cell_state"].ravel(), steps["hidden_state"].ravel()
-
-    candidates = np.tanh([0.5, 0.25])
-    cell, hidden = states(open_gate, open_gate, open_gate)
-    np.testing.assert_allclose(cell, np.cumsum(candidates))
-    np.testing.assert_allclose(hidden, np.tanh(cell))
-    np.testing.assert_allclose(states(open_gate, shut, open_gate)[0], candidates)
-    np.testing.assert_allclose(states(shut, open_gate, open_gate)[0], [0, 0], atol=1e-9)
-    np.testing.assert_allclose(states(open_gate, open_gate, shut)[1], [0, 0], atol=1e-9)
 
 
 def test_a_held_cell_is_that_of_keras():
@@ -95,10 +70,10 @@ def test_a_held_cell_is_that_of_keras():
 
 
 def test_the_model_in_numpy_is_that_of_keras():
-    model = get_lstm_model(6, 4)
+    model = get_lstm_model(6, n_units=4)
     X, _ = get_sequences(5, 6, 0)
     predictions = run_model(X, model.get_weights())["prediction"]
-    np.testing.assert_allclose(predictions, model.predict(X, verbose=0), atol=1e-6)
+    np.testing.assert_allclose(predictions, model(X), atol=1e-6)
 
 
 def test_correlations_at_each_step():
@@ -132,13 +107,14 @@ def test_a_cell_that_counts_beside_one_that_does_nothing():
     mean_sums = np.cumsum(chosen_by.mean(axis=0, dtype=np.float64))
     expected = ((mean_sums >= 2.5) == (y[:, :, 0] == 1)).mean()
     assert counting["accuracy_held"] == pytest.approx(expected) and expected < 0.95
-    assert [idle[f"correlation_{step}"] for step in (1, 10)] == [0, 0]
-    assert [counting[f"correlation_{step}"] for step in (1, 10)] == pytest.approx([1, 1])
+    table = tabulate_correlations(weights, X).sort_values(["unit", "step"])
+    assert table.step.tolist() == [*range(1, 11)] * 2
+    np.testing.assert_allclose(table.correlation, table.unit, atol=1e-6)  # 0 and 1
 
 
 @pytest.fixture
 def cells():
-    """Two models of three cells, two steps."""
+    """Two models of three cells."""
     return pd.DataFrame(
         {
             "run": [1, 1, 1, 2, 2, 2],
@@ -146,34 +122,43 @@ def cells():
             "follows_best": [False, True, False, True, False, False],
             "accuracy": [0.9, 0.9, 0.9, 0.8, 0.8, 0.8],
             "accuracy_held": [0.9, 0.5, 0.8, 0.7, 0.6, 0.75],
-            "correlation_1": [0.1, 0.9, 0.3, 1.0, 0.2, 0.4],
-            "correlation_2": [0.1, 0.7, 0.3, 0.6, 0.2, 0.4],
         }
     )
 
 
-def test_models_of_made_up_cells(cells):
+@pytest.fixture
+def by_step(cells):
+    steps = {1: [0.1, 0.9, 0.3, 1.0, 0.2, 0.4], 2: [0.1, 0.7, 0.3, 0.6, 0.2, 0.4]}
+    correlations = [
+        cells[["run", "unit"]].assign(step=step, correlation=values)
+        for step, values in steps.items()
+    ]
+    return summarize_correlations(pd.concat(correlations), cells)
+
+
+def test_models_of_made_up_cells(cells, by_step):
     models = summarize_models(cells)
     assert models.index.tolist() == [1, 2]
     assert models.held.tolist() == [0.5, 0.7] and models["rank"].tolist() == [1, 2]
     np.testing.assert_allclose(models.others_held, [0.85, 0.675])
-    np.testing.assert_allclose(models.others_2, [0.2, 0.3])
-    by_step = tabulate_by_step(models)
     found = by_step.set_index(["cell", "step", "run"]).correlation
-    assert found["best following", 1, 2] == 1 and found["best following", 2, 1] == 0.7
-    assert found["median of others", 1, 1] == pytest.approx(0.2) and len(found) == 8
+    assert found[BEST, 1, 2] == 1 and found[BEST, 2, 1] == 0.7 and len(found) == 8
+    assert found[OTHERS, 1, 1] == pytest.approx(0.2) and found[OTHERS, 2, 2] == pytest.approx(0.3)
 
 
-def test_answer_about_made_up_cells(cells):
-    text = answer_inside(summarize_models(cells))
+def test_answer_about_made_up_cells(cells, by_step):
+    text = inside_lstm.answer(summarize_models(cells), by_step)
     assert "in 2 models" in text and "0.650 (0.600 to 0.700) with it at step 2" in text
     assert "others there" not in text and "there has 0.250 (0.200 to 0.300)" in text
     assert "with that cell held at its mean 0.600 (0.500 to 0.700)" in text
-    assert "neither clearly lower nor higher (-0.163 (-0.350 to +0.025))" in text
+    assert "held (median): lower by 0.163 (-0.025 to 0.350) in 2 runs" in text
     assert "in 1 of 2 models. So the sum is not in that cell alone" in text
     cells.loc[3, "accuracy_held"] = 0.5
-    text = answer_inside(summarize_models(cells))
-    assert "in 2 of 2 models." in text and "So the sum" not in text
+    text = inside_lstm.answer(summarize_models(cells), by_step)
+    assert text.endswith("in 2 of 2 models.")
+    alone = cells[cells.follows_best]
+    text = inside_lstm.answer(summarize_models(alone), by_step[by_step.cell == BEST])
+    assert "there has none." in text and "So the sum" not in text
 
 
 @pytest.mark.parametrize("n_timesteps", [1, 4, 10, 37])
@@ -194,89 +179,29 @@ def test_the_lstm_set_by_hand_at_the_limit_itself():
     assert get_labels(X)[:, 3, 0].tolist() == [1, 0, 1]
 
 
-def build(learning_rate):
-    """Build a model that has the same initial weights each time its layers are built."""
-    lstm = layers.LSTM(
-        2,
-        return_sequences=True,
-        kernel_initializer=keras.initializers.RandomUniform(seed=1),
-        recurrent_initializer=keras.initializers.RandomUniform(seed=2),
-    )
-    output = layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.Constant(0.3))
-    model = keras.Sequential([keras.Input((4, 1)), lstm, output])
-    optimizer = keras.optimizers.Adam(learning_rate)
-    model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
-    return model
-
-
 def test_a_decay_is_that_of_keras():
-    """And the accuracy in training is that which `fit` prints."""
-    X, y = get_sequences(22, 4, 0)
-
-    def get_data(n_sequences, rng):
-        return X[:n_sequences], y[:n_sequences]
-
-    def get_scored_data(n_sequences, rng):
-        return X[-n_sequences:], y[-n_sequences:], "known to the test alone"
-
-    def keep(y, known, predictions):
-        return {"known": known, "predictions": predictions}
-
-    history = LossHistory()
     schedule = keras.optimizers.schedules.CosineDecay(0.3, 6)
     np.testing.assert_allclose(decay(0.3, 6), [schedule(step) for step in range(6)], atol=1e-7)
-    expected = build(schedule)
-    fitted = expected.fit(X, y, batch_size=4, shuffle=False, verbose=0, callbacks=[history])
-    model = build(0.001)
-    settings = {"n_sequences": 22, "n_runs": 1, "n_test": 5, "batch_size": 4}
-    rates = {"falling": decay(0.3, 6), "own": {"m": decay(0.3, 6)}, "constant": 0.3}
-    losses, scores = train_runs(
-        {"m": model},
-        get_data,
-        keep,
-        learning_rates=rates,
-        get_test_data=get_scored_data,
-        **settings,
-    )
-    losses = losses.pivot(index="update", columns="setting", values="m")
-    np.testing.assert_allclose(losses.falling, history.losses, atol=1e-5)
-    np.testing.assert_array_equal(losses.falling, losses.own)
-    assert abs(losses.constant - losses.falling).max() > 0.001
-    assert scores.learning_rate.tolist() == [0.3] * 3
-    assert scores.known.tolist() == ["known to the test alone"] * 3
-    predictions = expected.predict(X[-5:], verbose=0)
-    np.testing.assert_allclose(scores.predictions[0], predictions, atol=1e-4)
-
-    # A model that is compiled with the schedule trains so by itself.
-    accuracies, _ = train_runs(
-        {"m": build(schedule)},
-        get_data,
-        lambda y, predictions: {},
-        record=keras.metrics.binary_accuracy,
-        **settings,
-    )
-    mean = np.average(accuracies.m, weights=[4, 4, 4, 4, 4, 2])
-    assert mean == pytest.approx(fitted.history["accuracy"][0], abs=1e-6)
 
 
 def test_errors_by_distance():
-    X, y, distances = get_test_data(200, 10, 0)
-    predictions = np.where(np.cumsum(X, axis=1) >= 2.6, 0.9, 0.1)  # the limit is 2.5
-    predictions[150, 0] = 0.9
+    """Of a model that takes the limit, 2.5, for 2.6, and errs once far from it."""
+
+    def predict(X, **settings):
+        predictions = np.where(np.cumsum(X, axis=1) >= 2.6, 0.9, 0.1)
+        predictions[150, 0] = 0.9
+        return predictions
+
+    errors = find_errors(SimpleNamespace(input_shape=(None, 10, 1), predict=predict), 7)
+    X, _ = get_sequences(10_000, 10, 7)
     sums = np.cumsum(X[:, :, 0].astype(float), axis=1)
     wrong = (2.5 <= sums) & (sums < 2.6)
     wrong[150, 0] = True
-    scores = score(y, distances, predictions)
-    edges = [0, *DISTANCES, np.inf]
-    for number, (low, high) in enumerate(pairwise(edges)):
+    assert errors.distance.tolist() == DISTANCES and errors.wrong.sum() == wrong.sum() > 1000
+    for row, (low, high) in zip(errors.itertuples(), pairwise([*DISTANCES, np.inf]), strict=True):
         within = (low <= abs(sums - 2.5)) & (abs(sums - 2.5) < high)
-        assert scores["steps"][number] == within.sum()
-        assert scores["wrong"][number] == (within & wrong).sum()
-    assert scores["wrong"].sum() == wrong.sum() > 5
-    assert scores["accuracy"] == pytest.approx(1 - wrong.mean())
-    assert scores["accuracy_on_100"] == pytest.approx(1 - wrong[:100].mean())
-    assert scores["sequence_accuracy"] == pytest.approx(1 - wrong.any(axis=1).mean())
-    assert scores["nearest"] == pytest.approx(abs(sums - 2.5).min())
+        assert row.steps == within.sum() and row.wrong == (within & wrong).sum()
+        assert row.error_rate == pytest.approx(row.wrong / row.steps)
 
 
 def test_safe_distance():
@@ -287,107 +212,228 @@ def test_safe_distance():
 
 
 def test_models_to_search_among():
-    models = get_models(4, (2, 10, 1), with_recipe=True)
-    assert next(iter(models)) == "bidirectional 10" and len(models["bidirectional 10"]) > 0
-    assert set(models) == {f"{way} {n}" for way in ("forward", "bidirectional") for n in (1, 2)} | {
-        "bidirectional 10"
+    models = find_smaller_model.get_models(4, (2, 10, 1, 3, 2))
+    sizes = {name: model.count_params() for name, model in models.items()}
+    assert sizes == {
+        "bidirectional 10": 981,
+        "forward 3": 64,
+        "forward 2": 35,
+        "forward 1": 14,
+        "bidirectional 2": 69,
+        "bidirectional 1": 27,
     }
-    parameters = {name: copies[0].count_params() for name, copies in models.items()}
-    assert parameters["forward 1"] == 14 and parameters["bidirectional 1"] == 27
-    assert max(size for name, size in parameters.items() if name != "bidirectional 10") <= 98
-    assert "bidirectional 10" not in get_models(4, (10, 1), with_recipe=False)
+    assert next(iter(sizes)) == "bidirectional 10"  # its trainings take longest
+
+
+def test_which_trainings_are_made(monkeypatch):
+    def train(models, n_sequences, batch_size, options, weights):
+        weights[n_sequences, batch_size] = list(models)
+        rows = [{"direction": "forward", "units": 1}]
+        return pd.DataFrame(rows).assign(sequences=n_sequences, batch_size=batch_size)
+
+    def time_trainings(models, X, y, batch_size):
+        assert X.shape == y.shape == (200 * batch_size, 3, 1)
+        return {name: np.array([0.1, 0.25, 9]) * batch_size for name in models}
+
+    monkeypatch.setattr(find_smaller_model, "train", train)
+    monkeypatch.setattr(find_smaller_model, "time_trainings", time_trainings)
+    options = SimpleNamespace(timesteps=3, units=(1, 4), sequences=(10, 30, 10), seed=0)
+    options.batch_size = (1, 4, 1)
+    scores, made = find_smaller_model.train_all(options)
+    both = ["bidirectional 4", "forward 1"]
+    assert made == {(10, 1): ["forward 1"], (30, 1): ["forward 1"], (30, 4): both}
+    assert scores.seconds.tolist() == [10 * 0.25, 30 * 0.25, 8 * 1.0]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """The recipe and one cell, trained a little: options, scores and weights."""
+    options = SimpleNamespace(timesteps=3, units=(1, 4), runs=3, seed=5, learning_rate=(0.001, 0.3))
+    models = find_smaller_model.get_models(options.timesteps, options.units)
+    weights = {}
+    return options, find_smaller_model.train(models, 200, 4, options, weights), weights
+
+
+def test_trainings(trained):
+    _, scores, weights = trained
+    assert scores.columns.tolist()[:8] == [*KEYS, "run", "learning_rate"]
+    by_training = ["units", "parameters", "schedule", "learning_rate"]
+    rates = ("constant", 0.001), ("decay", 0.001), ("decay", 0.3)
+    assert scores.groupby(by_training, sort=False).size().to_dict() == {
+        (*model, *rate): 3 for rate in rates for model in ((4, 201), (1, 14))
+    }
+    assert (scores["update"] == 50).all() and len(weights) == len(scores)
+    assert scores.training_accuracy.between(0, 1).all()
+    # A rate that falls from 0.001 changes little, but something.
+    (_, constant), (_, decayed) = scores[scores.learning_rate == 0.001].groupby("schedule")
+    apart = abs(constant.loss.to_numpy() - decayed.loss.to_numpy())
+    assert 0.0001 < apart.min() and apart.max() < 0.1
+
+
+def test_errors_are_those_of_each_training(trained):
+    options, scores, weights = trained
+    is_recipe, is_falling = scores.units == 4, scores.learning_rate == 0.3
+    found = {"recipe": scores[is_recipe & is_falling], "smallest": scores[~is_recipe & is_falling]}
+    errors = find_smaller_model.tabulate_errors(found, weights, options)
+    totals = errors.groupby(["model", "run"])[["wrong", "steps"]].sum()
+    assert totals.loc["set by hand"].to_numpy().tolist() == [[0, 30_000]]
+    for name, rows in found.items():
+        shares = totals.loc[name].wrong / totals.loc[name].steps
+        np.testing.assert_allclose(shares, 1 - rows.accuracy, atol=0.015)
+
+
+def test_decays_are_chosen_by_whole_sequences_right(trained, capsys):
+    options, scores, _ = trained
+    better = scores.learning_rate == 0.3  # but the loss is higher
+    scores = scores.assign(sequence_accuracy=0.5 + better / 4, loss=1.0 + better, seconds=2.0)
+    reported = find_smaller_model.report(scores, {"floor": {"loss": 0.5}}, options)
+    assert set(reported[reported.schedule == "decay"].learning_rate) == {0.3}
+    assert reported.groupby(KEYS).size().tolist() == [3] * 4
+    assert "decays at a rate chosen by the other runs, mean of 3 runs" in capsys.readouterr().out
 
 
 @pytest.fixture
 def small_scores():
-    """A recipe, two models, and the one set by hand: two runs, one sequence of two steps each."""
+    """A recipe and smaller models: two runs each."""
     models = [
-        # direction, units, parameters, sequences, batch, setting, rate, whole right, of 100, time
+        # direction, units, parameters, sequences, batch, schedule, rates, whole right, of 100, time
         ("bidirectional", 50, 20_901, 500, 10, "constant", 0.001, (0.8, 0.9), (0.9, 1.0), 2.0),
         ("bidirectional", 50, 20_901, 500, 10, "decay", 0.01, (0.95, 0.97), (1.0, 1.0), 2.0),
         ("forward", 1, 14, 500, 10, "constant", 0.001, (0.1, 0.2), (0.1, 0.2), 0.01),
         ("forward", 1, 14, 500, 1, "decay", 0.03, (0.9, 0.9), (0.9, 0.9), 0.5),
         ("forward", 5, 146, 100, 1, "decay", 0.1, (0.86, 0.86), (0.9, 0.9), 0.25),
-        ("forward", 1, 14, 0, 0, "by hand", 0.0, (1.0,), (1.0,), 0.0),
     ]
-    rows = [
-        dict(zip(find_smaller_model.KEYS, keys, strict=True))
-        | {
-            "run": run,
-            "sequence_accuracy": right,
-            "accuracy_on_100": on_100,
-            "training_accuracy": 0.97 + run / 100,
-            "nearest": 0.00002,
-            "steps": np.full(len(DISTANCES) + 1, 10),
-            "wrong": np.array([4, 1, *[0] * (len(DISTANCES) - 1)]),
-            "seconds": seconds,
-        }
-        for *keys, rights, of_100, seconds in models
-        for run, (right, on_100) in enumerate(zip(rights, of_100, strict=True), 1)
-    ]
-    return pd.DataFrame(rows)
+    names = [*KEYS, "learning_rate", "sequence_accuracy", "accuracy_on_100", "seconds"]
+    scores = pd.DataFrame(models, columns=names).assign(run=[[1, 2]] * 5)
+    scores["training_accuracy"] = [[0.98, 0.99]] * 5
+    several = ["run", "sequence_accuracy", "accuracy_on_100", "training_accuracy"]
+    scores = scores.explode(several, ignore_index=True)
+    scores.loc[7, "learning_rate"] = 0.1
+    return scores.astype({name: float for name in several[1:]})
 
 
 def test_recommended_models(small_scores):
-    found = recommend(small_scores)
+    found = find_smaller_model.recommend(small_scores)
     assert {name: rows.index.tolist() for name, rows in found.items()} == {
         "recipe": [0, 1],
         "smallest": [6, 7],
         "fastest": [8, 9],
         "most right": [2, 3],
     }
-    assert list(recommend(small_scores[:2])) == ["recipe"]
-
-
-def test_answer_about_smaller_models(small_scores):
-    errors = tabulate_errors(small_scores)
-    assert errors.error_rate[:3].tolist() == [0.4, 0.1, 0] and len(errors) == 11 * 9
-    assert errors.distance[:9].tolist() == [0, *DISTANCES]
-    recipe, smallest, fastest, best, what = answer_smaller(small_scores, errors).splitlines()
+    recipe, smallest, fastest, best = find_smaller_model.answer(found).splitlines()
     assert recipe.startswith("Answer: the lesson's recipe, bidirectional with 20,901 parameters")
     assert "learning rate 0.001, 2 seconds: whole sequences right 0.850" in recipe
     assert "all of 100 in 1 of 2 runs" in recipe and "0.950 (0.900 to 1.000) on 100" in recipe
     assert "0.9800 to 0.9900 in single runs" in recipe
     assert "forward with 14 parameters, 500 sequences, 1 per update" in smallest
-    assert "falling from 0.03" in smallest and "(+0.050 (+0.000 to +0.100))" in smallest
+    assert "falling to 0 from 0.03 or 0.1, 0.5 seconds" in smallest
+    assert "that minus the recipe's: higher by 0.050 (0.000 to 0.100)" in smallest
     assert "fastest, forward with 146 parameters" in fastest and "0.25 seconds" in fastest
-    assert "0.960 (0.950 to 0.970), all of 100 in 2 of 2 runs; 0.110" in best
-    assert "within 2e-05 of the limit" in what and "gets 40% wrong" in what
-    assert "fewer than 1% from a distance of 0.001 on." in what
-    assert "14 parameters, gets 100,000 of 100,000 sequences right" in what
-    alone = small_scores[small_scores.setting != "decay"]
-    alone = alone[alone.direction.ne("forward") | alone.setting.eq("by hand")]
-    assert "\nNo other model gets as many" in answer_smaller(alone, errors)
+    assert "0.960 (0.950 to 0.970), all of 100 in 2 of 2 runs; that" in best
+    found = find_smaller_model.recommend(small_scores[:2])
+    assert find_smaller_model.answer(found).endswith(
+        "\nNo other model gets as many whole sequences right."
+    )
 
 
-def test_decays_are_chosen_on_other_runs_than_those_reported(monkeypatch):
-    seen = {}
+def test_answer_about_100_percent():
+    errors = pd.DataFrame({"distance": DISTANCES, "steps": 10, "wrong": [4, 1, *[0] * 7]})
+    errors = pd.concat([errors.assign(model=name) for name in ("recipe", "most right")])
+    errors.loc[errors.model == "recipe", "wrong"] = 10
+    text = find_smaller_model.answer_perfect(errors, {"sequence_accuracy": 0.99999}, 0.00002)
+    assert "within 2e-05 of the limit" in text
+    assert "within 0.0003 of it, the most right trained model gets 40% wrong" in text
+    assert "fewer than 1% from a distance of 0.001 on." in text
+    assert "gets 99,999 of 100,000 sequences right" in text
+    recipe = errors[errors.model == "recipe"]
+    text = find_smaller_model.answer_perfect(recipe, {"sequence_accuracy": 1}, 0.00002)
+    assert "100% wrong, fewer than 1% at none." in text
 
-    def get_data(n_sequences, n_timesteps, rng):
-        X, y = get_sequences(n_sequences, n_timesteps, rng)
-        seen.setdefault("now", set()).add(X.tobytes())
-        return X, y
 
-    real, parts = train_runs, []
+@pytest.mark.parametrize(("n_features", "n_outputs"), [(1, 1), (12, 9)])
+def test_pairs_are_the_nearest(n_features, n_outputs):
+    """By Keras' own count of three sizes, and the parabola through them."""
 
-    def spy(*arguments, **settings):
-        seen["now"] = set()
-        frames = real(*arguments, **settings)
-        parts.append((seen["now"], settings["seed"], frames[1]))
-        return frames
+    def count_parameters(lstm):
+        inputs = keras.Input((2, n_features))
+        return keras.Sequential([inputs, lstm, layers.Dense(n_outputs)]).count_params()
 
-    monkeypatch.setattr(find_smaller_model, "get_sequences", get_data)
-    monkeypatch.setattr(find_smaller_model, "train_runs", spy)
+    sizes, all_units = (1, 2, 14), np.arange(1, 60)
+    one = [count_parameters(layers.LSTM(n)) for n in sizes]
+    two = [count_parameters(layers.Bidirectional(layers.LSTM(n))) for n in sizes]
+    one, two = (np.polyval(np.polyfit(sizes, of, 2), all_units) for of in (one, two))
+    for n_units, n_parameters in zip(all_units, one, strict=True):
+        expected = all_units[np.argmin(abs(two - n_parameters))]
+        assert matching_units(n_units, n_features, n_outputs) == expected
 
-    class Options:
-        timesteps, learning_rate, runs, seed = 3, (0.01, 0.1), 2, 5
 
-    models = {"forward 1": [get_lstm_model(3, 1)]}
-    scores = find_smaller_model.train(models, 20, 4, Options)
-    (tuned, tuning_seed, _), (reported, seed, _) = parts
-    assert seed == 5 != tuning_seed and not tuned & reported
-    assert scores.columns.tolist()[:8] == [*find_smaller_model.KEYS, "run"]
-    assert scores.setting.tolist() == ["constant"] * 2 + ["decay"] * 2
-    assert scores.learning_rate[0] == 0.001 and scores.learning_rate[3] in (0.01, 0.1)
-    assert scores.direction.eq("forward").all() and scores.parameters.eq(14).all()
-    assert scores.training_accuracy.between(0, 1).all() and len(scores) == 4
+def test_pairs_of_like_size():
+    pairs = get_pairs((40, 10, 20, 10))
+    assert pairs == [
+        ("bidirectional 7", "forward 10"),
+        ("bidirectional 14", "forward 20"),
+        ("bidirectional 28", "forward 40"),
+        ("bidirectional 7", "forward 40"),
+    ]
+    models = {name: get_named_model(5, name) for name in pairs[0]}
+    assert [len(model.layers[0].get_weights()) for model in models.values()] == [6, 3]
+    scores = pd.DataFrame({"model": ["forward 10", "bidirectional 7"], "run": 1, "loss": 0.5})
+    assert split_names(scores, models).to_dict("list") == {
+        "direction": ["forward", "bidirectional"],
+        "units": [10, 7],
+        "parameters": [491, 519],
+        "run": [1, 1],
+        "loss": [0.5, 0.5],
+    }
+
+
+def test_the_loss_of_a_sequence():
+    y, predictions = np.array([[[0], [1]], [[1], [1]]]), np.array([[[0.5], [0.5]], [[0.25], [1]]])
+    scores = compare_sizes.score(y, predictions)
+    assert scores["sequence_loss"] == pytest.approx(np.log(2) * (1 + 1 + 2) / 2)
+    assert scores["sequence_loss"] == 2 * scores["loss"] and scores["accuracy"] == 0.5
+
+
+def test_answers_about_sizes():
+    losses = {
+        ("forward", 100): [0.3, 0.5],
+        ("bidirectional", 110): [0.1, 0.2],
+        ("forward", 1000): [0.1, 0.1],
+        ("bidirectional", 1100): [0.1, 0.1],
+    }
+    scores = pd.DataFrame(
+        {"direction": direction, "parameters": size, "run": run, "loss": loss}
+        for (direction, size), of_runs in losses.items()
+        for run, loss in enumerate(of_runs, 1)
+    )
+    scores = pd.concat([scores.assign(timesteps=7), scores.assign(timesteps=9, loss=0.5)])
+    scores["sequence_loss"] = scores.loss * scores.timesteps
+    views = [View("at 0.001", scores), View("chosen", scores.assign(loss=2 * scores.loss))]
+    first, second, third, _ = compare_sizes.answer(views).splitlines()
+    assert first.startswith("Answer, 7 time steps, at 0.001: the test loss at like size,")
+    assert first.endswith("lower by 0.125 (0.100 to 0.150) in 2 runs, too few for a verdict.")
+    assert "9 time steps" in second and "sizes: higher by 0.000 in 2 runs" in second
+    assert "7 time steps, chosen" in third and "lower by 0.250" in third
+    forward, both, of_nine, _ = compare_sizes.answer_growth(views[0]).split("; ")
+    assert forward.endswith(
+        "at 0.001: forward, 7 time steps: 0.250 (0.200 to 0.300) per step, 1.750 (1.400 to 2.100)"
+        " per sequence"
+    )
+    assert of_nine.startswith("forward, 9 time steps: 0.500") and both.startswith(
+        "bidirectional, 7"
+    )
+
+
+def test_last_state_predicts_all_labels():
+    model = get_last_state_model(4, n_units=3)
+    X, y = get_sequences(5, 4, 0)
+    lstm, output, _ = model.layers
+    assert lstm(X).shape == (5, 3) and model.count_params() == 60 + 4 * 3 + 4
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(3, 4)), rng.normal(size=4)
+    output.set_weights([kernel, bias])
+    hidden_state = run_lstm(X, *lstm.get_weights())["hidden_state"]
+    expected = 1 / (1 + np.exp(-(hidden_state[:, -1] @ kernel + bias)))
+    predictions = np.asarray(model(X))
+    assert predictions.shape == y.shape
+    np.testing.assert_allclose(predictions[:, :, 0], expected, atol=1e-6)

@@ -1,9 +1,10 @@
-"""The compiled training against Keras' own `fit`."""
+"""The compiled training, once and many times, against Keras' own `fit`."""
 
 import os
 import subprocess
 import sys
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -13,310 +14,382 @@ from keras import layers
 
 from benchmarks.update_cost import PACKAGES, WAYS
 from bilstm import get_bi_lstm_model
-from common.training import LossHistory, compile_fit, train_model, train_runs
-from compare_directions import get_aligned_backward_model, get_backward_model
+from common.fitting import LossHistory, speed_up_fit
+from common.training import Training, average_losses, make_get_data, train_model, train_runs
+from compare_directions import get_aligned_backward_model
 from data import get_sequences
 from lstm_forward import get_lstm_model
 
 X, y = get_sequences(24, 6, 0)
-BUILDERS = {
-    "lstm_forw": get_lstm_model,
-    "lstm_back": get_backward_model,
-    "lstm_back_aligned": get_aligned_backward_model,
-    "bilstm_sum": partial(get_bi_lstm_model, mode="sum"),
-    "bilstm_mul": partial(get_bi_lstm_model, mode="mul"),
-    "bilstm_ave": partial(get_bi_lstm_model, mode="ave"),
-    "bilstm_con": get_bi_lstm_model,
-}
+PADDED = np.where(np.arange(6)[:, None] < np.resize([3, 6], 24)[:, None, None], X, -1)
+WEIGHTS = np.random.default_rng(0).random((24, 6))
+get_lstm = partial(get_lstm_model, 6, n_units=3)
+draw = partial(get_sequences, n_timesteps=6)
+get_data = make_get_data(draw, 9, 4)
 
 
-def fresh(build, *arguments):
+def fresh(build_model):
     keras.utils.set_random_seed(1)
-    return build(*arguments)
+    return build_model()
+
+
+def build(*stack, inputs=((6, 1),), **settings):
+    """Compile a stack of layers; `inputs=()` leaves it to find its shape by itself."""
+    model = keras.Sequential([*map(keras.Input, inputs), *stack])
+    model.compile(**{"loss": "binary_crossentropy", "optimizer": "adam"} | settings)
+    return model
+
+
+def dense_model(**settings):
+    return build(layers.Dense(1, "sigmoid"), **settings)
+
+
+def masked_model():
+    masked = layers.Masking(-1.0), layers.LSTM(3, return_sequences=True)
+    clipped = keras.optimizers.Adam(clipnorm=0.1)
+    return build(*masked, layers.Dense(1, "sigmoid"), optimizer=clipped)
+
+
+def regression_model():
+    hidden = layers.Dense(4, kernel_regularizer="l2")
+    stack = layers.Flatten(), layers.Dropout(0.3), hidden, layers.BatchNormalization()
+    momentum = keras.optimizers.SGD(0.05, momentum=0.9)
+    return build(*stack, layers.Dense(1), loss="mse", optimizer=momentum)
+
+
+def decayed_model():
+    decay = keras.optimizers.schedules.CosineDecay(0.1, 6)
+    return dense_model(optimizer=keras.optimizers.SGD(decay))
 
 
 def fit_losses(model, X, y, batch_size=1, **options):
-    history = LossHistory()
+    history = LossHistory(len(X), batch_size)
     model.fit(X, y, batch_size=batch_size, shuffle=False, verbose=0, callbacks=[history], **options)
     return history.losses
 
 
-def assert_same_training(build, X, y, batch_size, jit_compile=False, **options):
-    expected_model, model = fresh(build), fresh(build)
-    expected_model.jit_compile = jit_compile
-    expected = fit_losses(expected_model, X, y, batch_size, **options)
-    losses = train_model(model, X, y, batch_size, **options)
-    assert losses.dtype == np.float32 and losses.shape == (-(-len(X) // batch_size),)
-    np.testing.assert_allclose(losses, expected, atol=1e-5)
-    for weights, expected_weights in zip(
-        model.get_weights(), expected_model.get_weights(), strict=True
-    ):
-        np.testing.assert_allclose(weights, expected_weights, atol=1e-4)
+def assert_same_weights(weights, expected):
+    for array, expected_array in zip(weights, expected.get_weights(), strict=True):
+        np.testing.assert_allclose(array, expected_array, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", BUILDERS)
-def test_as_fit_and_as_the_tutorial_trains(name):
-    n_updates = 12
-    X, y = get_sequences(n_updates, 6, 1)
-    losses = train_model(fresh(BUILDERS[name], 6, 4), X, y)
-    np.testing.assert_allclose(losses, fit_losses(fresh(BUILDERS[name], 6, 4), X, y), atol=1e-5)
-    tutorial = fresh(BUILDERS[name], 6, 4)
-    tutorial_losses = [
-        tutorial.fit(X[i : i + 1], y[i : i + 1], batch_size=1, verbose=0).history["loss"][0]
-        for i in range(n_updates)
-    ]
-    np.testing.assert_allclose(losses, tutorial_losses, atol=1e-5)
+CASES = {
+    "forward": (get_lstm, {"batch_size": 2}),
+    "aligned": (partial(get_aligned_backward_model, 6, n_units=3), {}),
+    "bidirectional": (partial(get_bi_lstm_model, 6, "mul", n_units=3), {}),
+    "mask": (masked_model, {"X": PADDED, "batch_size": 4}),
+    "last short batch": (dense_model, {"batch_size": 5, "sample_weight": WEIGHTS[:, :1]}),
+    "one short batch": (dense_model, {"batch_size": 100, "sample_weight": WEIGHTS}),
+    # Dropout, a regularizer and layers with a state. Compiled alike, as XLA draws other dropout
+    # masks from the same seed.
+    "regression": (
+        regression_model,
+        {"y": X.sum(1, float), "batch_size": 5, "sample_weight": X[:, 0, 0]},
+    ),
+    "schedule of the optimizer": (decayed_model, {"batch_size": 4}),
+    "no input shape": (partial(dense_model, inputs=()), {"batch_size": 8}),
+}
 
 
-@pytest.mark.parametrize("batch_size", [5, 24, 100])
-def test_last_short_batch(batch_size):
-    assert_same_training(partial(get_lstm_model, 6, 4), X, y, batch_size)
+@pytest.mark.parametrize("case", CASES)
+def test_as_fit_trains(case):
+    build_model, options = CASES[case]
+    options = {"X": X, "y": y, "batch_size": 1} | options
+    expected_model, model = fresh(build_model), fresh(build_model)
+    expected_model.jit_compile = case == "regression"
+    losses = train_model(model, **options)
+    assert losses.dtype == np.float32 and losses.shape == (-(-24 // options["batch_size"]),)
+    np.testing.assert_allclose(losses, fit_losses(expected_model, **options), atol=1e-5)
+    assert_same_weights(model.get_weights(), expected_model)
 
 
-def masked_model():
-    model = keras.Sequential(
-        [
-            keras.Input((6, 1)),
-            layers.Masking(mask_value=-1.0),
-            layers.LSTM(4, return_sequences=True),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.Adam(clipnorm=0.1))
-    return model
+class CountedDense(layers.Dense):
+    """Counts how often Python calls it: when it is traced."""
+
+    n_calls = 0
+
+    def call(self, inputs):
+        CountedDense.n_calls += 1
+        return super().call(inputs)
 
 
-def test_mask():
-    padded = X.copy()
-    padded[::2, 4:] = -1.0
-    assert_same_training(masked_model, padded, y, 4)
+def test_what_is_compiled_serves_until_the_model_is_compiled_anew(tmp_path):
+    model, expected = build(CountedDense(1, "sigmoid")), dense_model()
+    expected.set_weights(model.get_weights())
+    calls = []
+    for compile_anew in (False, False, True):
+        for one in (model, expected) if compile_anew else ():
+            one.compile(optimizer=keras.optimizers.SGD(0.5), loss="mse")
+        losses = train_model(model, X, y, 8)
+        np.testing.assert_allclose(losses, fit_losses(expected, X, y, 8), atol=1e-6)
+        calls.append(CountedDense.n_calls)
+    assert calls[0] == calls[1] < calls[2]
+    model.save(tmp_path / "model.keras")  # what is compiled does not hinder it
+    loaded = keras.models.load_model(tmp_path / "model.keras", {"CountedDense": CountedDense})
+    assert_same_weights(loaded.get_weights(), expected)
 
 
-@pytest.mark.parametrize("shape", [(24, 1), (24, 6)])
-def test_sample_weight(shape):
-    weights = np.random.default_rng(0).random(shape)
-    assert_same_training(partial(get_lstm_model, 6, 4), X, y, 6, sample_weight=weights)
+# Many trainings.
+
+RATES = [0.01, 0.1]
+KEYS = ["run", "learning_rate"]
 
 
-def regression_model():
-    model = keras.Sequential(
-        [
-            keras.Input((6, 1)),
-            layers.GRU(4, dropout=0.3, kernel_regularizer="l2"),
-            layers.BatchNormalization(),
-            layers.Dense(1),
-        ]
-    )
-    model.compile(loss="mse", optimizer=keras.optimizers.SGD(0.05, momentum=0.9))
-    return model
+def score(y, predictions):
+    """Return numbers that tell labels and predictions from others."""
+    places = np.arange(y.size)
+    return {"output": predictions.ravel() @ places, "labels": y.ravel() @ 2.0**places}
 
 
-def test_regression_with_dropout_regularizer_and_state():
-    # Compiled alike, as XLA draws other dropout masks from the same seed.
-    assert_same_training(regression_model, X, X.astype(np.float64).sum(axis=1), 4, jit_compile=True)
-
-
-def test_model_without_an_input_shape():
-    def build():
-        model = keras.Sequential([layers.LSTM(3, return_sequences=True), layers.Dense(1)])
-        model.compile(loss="mse", optimizer="sgd")
-        return model
-
-    assert train_model(build(), X, y, 8).shape == (3,)
-
-
-def test_errors_name_what_is_wrong():
-    model = get_lstm_model(6, 2)
-    with pytest.raises(ValueError, match=r"batch_size.*0"):
-        train_model(model, X, y, batch_size=0)
-    with pytest.raises(ValueError, match=r"batch_size.*2\.5"):
-        train_model(model, X, y, batch_size=2.5)
-    with pytest.raises(ValueError, match=r"\[24, 23\]"):
-        train_model(model, X, y[:-1])
-    with pytest.raises(ValueError, match=r"\[0, 0\]"):
-        train_model(model, X[:0], y[:0])
-    with pytest.raises(ValueError, match="compiled"):
-        train_model(keras.Sequential([keras.Input((6, 1)), layers.Dense(1)]), X, y)
-
-
-def get_data(n_sequences, rng):
-    return get_sequences(n_sequences, 6, rng)
-
-
-def keep_predictions(y, predictions):
-    return {"predictions": predictions, "expected": y}
-
-
-def dropout_model():
-    model = keras.Sequential(
-        [
-            keras.Input((6, 1)),
-            layers.LSTM(3, return_sequences=True, dropout=0.5),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    model.compile(loss="binary_crossentropy", optimizer="adam")
-    return model
-
-
-def train_small_runs(models, **settings):
-    settings = {"n_sequences": 9, "n_runs": 3, "n_test": 4, "batch_size": 2} | settings
-    return train_runs(models, get_data, keep_predictions, **settings)
+def draw_run(get_data, seed, run):
+    return get_data(np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run,))))
 
 
 @pytest.fixture(scope="module")
-def five_runs():
-    models = {"forward": get_lstm_model(6, 3), "dropout": dropout_model()}
-    return train_small_runs(models, n_runs=5)
+def small():
+    """Return two models, and the tables of four runs of them."""
+    lstm = layers.LSTM(3, return_sequences=True, dropout=0.5)
+    models = {"forward": get_lstm(), "dropout": build(lstm, CountedDense(1, "sigmoid"))}
+    return models, *train_runs(models, get_data, score, RATES, 4, 0, Training(batch_size=2))
+
+
+def test_tables(small):
+    models, losses, scores = small
+    by_update = losses.set_index([*KEYS, "update"])
+    assert by_update.columns.tolist() == [*models]
+    assert by_update.index.tolist() == [*product(range(1, 5), RATES, range(1, 6))]
+    by_training = scores.set_index(["model", *KEYS, "update"])
+    assert by_training.columns.tolist() == ["output", "labels"]
+    assert by_training.index.tolist() == [*product(models, range(1, 5), RATES, [5])]
+    # The first loss of a run is the same at each rate; nothing else is.
+    assert losses.forward.nunique() == len(losses) - 4 and scores.output.nunique() == len(scores)
 
 
 @pytest.mark.parametrize("n_cores", [1, 3])
-def test_runs_depend_on_nothing_else(five_runs, n_cores, monkeypatch):
-    """Neither on their number, nor on other models, nor on the cores."""
-    losses, scores = five_runs
+def test_a_training_depends_on_nothing_else(small, n_cores, monkeypatch):
+    """Neither on cores, runs, rates and other models nor on what had its name before."""
+    models, losses, scores = small
     monkeypatch.setattr(os, "cpu_count", lambda: n_cores)
-    for name, model in {"dropout": dropout_model(), "forward": get_lstm_model(6, 3)}.items():
-        again, scores_again = train_small_runs({name: model})
-        np.testing.assert_array_equal(again[name], losses[losses.run <= 3][name])
-        expected = scores[(scores.model == name) & (scores.run <= 3)]
-        for one, other in zip(scores_again.predictions, expected.predictions, strict=True):
-            np.testing.assert_array_equal(one, other)
+    n_calls, training = CountedDense.n_calls, Training(batch_size=2)
+    found = train_runs({"forward": models["dropout"]}, get_data, score, [0.1], 2, 0, training)
+    assert CountedDense.n_calls == n_calls  # it is compiled already
+    expected = losses.query("run <= 2 and learning_rate == 0.1").dropout
+    np.testing.assert_array_equal(found[0].forward, expected)
+    expected = scores.query("run <= 2 and learning_rate == 0.1 and model == 'dropout'").output
+    np.testing.assert_array_equal(found[1].output, expected)
 
 
-def test_copies_share_the_runs(five_runs):
-    losses, scores = five_runs
-    copies = [get_lstm_model(6, 3) for _ in range(2)]
-    shared, shared_scores = train_small_runs({"forward": copies}, n_runs=5)
-    np.testing.assert_array_equal(shared.forward, losses.forward)
-    expected = scores[scores.model == "forward"].predictions
-    for one, other in zip(shared_scores.predictions, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_tables_of_runs(five_runs):
-    losses, scores = five_runs
-    assert losses.columns.tolist() == ["run", "update", "forward", "dropout"]
-    assert losses.run.tolist() == sorted([1, 2, 3, 4, 5] * 5)
-    assert losses["update"].tolist() == [1, 2, 3, 4, 5] * 5
-    assert scores.columns.tolist() == ["model", "run", "predictions", "expected"]
-    assert scores.model.tolist() == ["forward"] * 5 + ["dropout"] * 5
-    assert scores.run.tolist() == [1, 2, 3, 4, 5] * 2
-
-
-def test_each_run_has_its_own_test_data_the_same_for_all_models(five_runs):
-    _, scores = five_runs
-    expected = {name: rows.expected.tolist() for name, rows in scores.groupby("model")}
-    np.testing.assert_array_equal(expected["forward"], expected["dropout"])
-    assert len({labels.tobytes() for labels in expected["forward"]}) == 5
-
-
-def test_learning_rates_share_runs():
-    """Each rate trains from the same weights on the same data as a model compiled with it."""
-    models = {"m": get_lstm_model(6, 3), "n": get_lstm_model(6, 3)}
-    settings = {"slow": 0.01, "own": {"m": 0.3, "n": 0.02}}
-    losses, scores = train_small_runs(models, learning_rates=settings)
-    assert losses.columns.tolist() == ["setting", "run", "update", "m", "n"]
-    assert scores.columns.tolist()[:4] == ["model", "setting", "learning_rate", "run"]
-    for setting, name, rate in (("slow", "m", 0.01), ("own", "m", 0.3), ("own", "n", 0.02)):
-        alone, scores_alone = train_small_runs({name: get_lstm_model(6, 3, learning_rate=rate)})
-        np.testing.assert_allclose(losses[losses.setting == setting][name], alone[name], atol=1e-6)
-        of_rate = scores[(scores.setting == setting) & (scores.model == name)]
-        assert of_rate.learning_rate.tolist() == [rate] * 3
-        for one, other in zip(of_rate.predictions, scores_alone.predictions, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-5)
-
-
-def test_runs_start_from_different_weights():
-    """With no training and the same data, only the initial weights tell the runs apart."""
-    model = get_lstm_model(6, 3, learning_rate=1e-20)
-    model.set_weights([np.zeros_like(weights) for weights in model.get_weights()])
-    losses, scores = train_runs(
-        {"m": model},
-        lambda n_sequences, rng: (X[:n_sequences], y[:n_sequences]),
-        keep_predictions,
-        n_sequences=24,
-        n_runs=4,
-        n_test=5,
-        batch_size=24,
+def test_copies_share_the_runs(small):
+    models, losses, scores = small
+    trained = {}
+    training = Training(
+        batch_size=2,
+        copies={"forward": [get_lstm()]},
+        after=lambda name, run, rate, model: trained.update({(name, run, rate): model}),
     )
-    assert losses.m.nunique() == 4
-    # Not the zeros that it came with.
-    assert min(abs(predictions - 0.5).min() for predictions in scores.predictions) > 0
+    shared = train_runs({"forward": models["forward"]}, get_data, score, RATES, 4, 0, training)
+    assert sorted(trained) == [*product(["forward"], range(1, 5), RATES)]
+    assert len(set(map(id, trained.values()))) == 2
+    np.testing.assert_array_equal(shared[0].forward, losses.forward)
+    np.testing.assert_array_equal(shared[1].output, scores[scores.model == "forward"].output)
 
 
-def test_each_run_is_a_fit_from_scratch():
-    """With constant initial weights every run must equal `fit` on a new model."""
+def test_all_trainings_of_a_run_share_its_data(small):
+    models, _, scores = small
+    assert scores.labels.nunique() == 4 and set(scores.groupby("run").labels.nunique()) == {1}
+    seen = set()
 
-    def build():
-        keras.utils.set_random_seed(0)
-        lstm = layers.LSTM(
-            3,
-            return_sequences=True,
-            kernel_initializer=keras.initializers.RandomUniform(seed=1),
-            recurrent_initializer=keras.initializers.RandomUniform(seed=2),
-        )
-        output = layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.Constant(0.3))
-        model = keras.Sequential([keras.Input((6, 1)), lstm, output])
-        model.compile(loss="binary_crossentropy", optimizer=keras.optimizers.Adam(0.01))
-        return model
+    def get_seen_data(rng):
+        (X, y), test = get_data(rng)
+        seen.add(X.tobytes())
+        return (X, y), test
 
-    seen = []
-
-    def get_seen_data(n_sequences, rng):
-        data = get_sequences(n_sequences, 6, rng)
-        seen.append(data)
-        return data
-
-    model = build()
-    losses, scores = train_runs(
-        {"m": model}, get_seen_data, keep_predictions, n_sequences=9, n_runs=2, n_test=4
-    )
-    runs = seen[2:]  # the first two gave the shapes
-    for run, ((run_X, run_y), (test_X, _)) in enumerate(zip(runs[::2], runs[1::2], strict=True)):
-        expected_model = build()
-        expected = fit_losses(expected_model, run_X, run_y)
-        np.testing.assert_allclose(losses[losses.run == run + 1].m, expected, atol=1e-5)
-        predictions = expected_model.predict(test_X, verbose=0)
-        np.testing.assert_allclose(scores.predictions[run], predictions, atol=1e-4)
-    # The model is left as its last run trained it.
-    np.testing.assert_allclose(model.predict(test_X, verbose=0), predictions, atol=1e-4)
+    train_runs(models, get_seen_data, score, RATES, 2, 7, Training(batch_size=2))
+    assert seen == {draw_run(get_data, 7, run)[0][0].tobytes() for run in (1, 2)}
 
 
-def test_an_error_in_a_run_is_raised():
-    def fail(y, predictions):
-        raise ArithmeticError("no score")
-
-    with pytest.raises(ArithmeticError, match="no score"):
-        train_runs({"m": get_lstm_model(6, 2)}, get_data, fail, n_sequences=2, n_runs=2, n_test=2)
-    with pytest.raises(ValueError, match=r"n_runs.*0"):
-        train_small_runs({"m": get_lstm_model(6, 2)}, n_runs=0)
+def test_test_data_do_not_depend_on_the_training_data():
+    few, many = (make_get_data(draw, n, 4)(np.random.default_rng(3)) for n in (5, 9))
+    for array, expected in zip([*few[0], *few[1]], [*draw(5, rng=3), *many[1]], strict=True):
+        np.testing.assert_array_equal(array, expected)
+    assert few[1][0].shape == (4, 6, 1) and not np.array_equal(few[1][0], few[0][0][:4])
 
 
-@pytest.mark.parametrize("is_compiled", [False, True])
-def test_history_holds_means_since_the_last_record(is_compiled):
-    model = fresh(get_lstm_model, 6, 3)
-    each_update = np.array(fit_losses(fresh(get_lstm_model, 6, 3), X, y))
-    if is_compiled:
-        compile_fit(model, 5)
-    else:
-        model.steps_per_execution = 5
-    history = LossHistory()
-    returned = model.fit(X, y, batch_size=1, shuffle=False, verbose=0, callbacks=[history])
-    assert history.updates.tolist() == [5, 10, 15, 20, 24]
-    expected = [each_update[start : start + 5].mean() for start in range(0, 24, 5)]
-    np.testing.assert_allclose(history.losses, expected, atol=1e-6)
+METRICS = {"training_accuracy": keras.metrics.binary_accuracy}
+
+
+def constant_model(learning_rate=0.5):
+    """Build a model that has the same initial weights each time."""
+    output = layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.Constant(0.3))
+    adam = keras.optimizers.Adam(learning_rate)
+    return build(output, optimizer=adam, metrics=["binary_accuracy"])
+
+
+def get_weighted_data(rng):
+    train, test = get_data(rng)
+    return (*train, rng.random(9)[:, None]), test
+
+
+@pytest.fixture(scope="module")
+def train_constant():
+    """Return a function that trains one model twice: losses, scores, and weights, by run, rate."""
+    models = {"m": constant_model()}
+
+    def train(learning_rates, **settings):
+        kept = {}
+        settings["after"] = lambda _, run, rate, m: kept.update({(run, rate): m.get_weights()})
+        training = Training(metrics=METRICS, **settings)
+        tables = train_runs(models, get_weighted_data, score, learning_rates, 2, 5, training)
+        return *(table.set_index(KEYS).sort_index() for table in tables), kept
+
+    return train
+
+
+def assert_as_fit(trained, run, rate, orders, fit_rate, batch_size=1):
+    """Fit a new model to the data of a run, in some orders, a pass each; test it after each."""
+    losses, scores, weights = trained
+    model = constant_model(fit_rate)
+    train, (test_X, test_y) = draw_run(get_weighted_data, 5, run)
+    rows = scores.loc[[(run, rate)]]
+    n_updates = -(-9 // batch_size)
+    assert rows["update"].tolist() == [n_updates * (1 + number) for number in range(len(orders))]
+    of_passes = losses.m[run, rate].to_numpy().reshape(-1, n_updates)
+    for order, found, (_, row) in zip(orders, of_passes, rows.iterrows(), strict=True):
+        X, y, sample_weight = (array[order] for array in train)
+        expected = fit_losses(model, X, y, batch_size, sample_weight=sample_weight)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        if batch_size == 1:  # or the last batch, a short one, does not count as it does in `fit`
+            accuracy = model.history.history["binary_accuracy"]
+            assert [row.training_accuracy] == pytest.approx(accuracy)
+        output = score(test_y, model.predict(test_X, verbose=0))["output"]
+        assert row.output == pytest.approx(output, rel=1e-5)
+    assert_same_weights(weights[run, rate], model)
+
+
+IN_ORDER = np.arange(9)
+
+
+@pytest.mark.parametrize(("run", "rate"), [(1, 0.01), (2, 0.1)])
+def test_a_run_is_a_fit_from_scratch(run, rate, train_constant):
+    assert_as_fit(train_constant(RATES), run, rate, [IN_ORDER], rate)
+
+
+def test_a_rate_for_each_update_of_two_passes(train_constant):
+    def decay(learning_rate, n_updates):
+        return learning_rate * (1 + np.cos(np.pi * np.arange(n_updates) / n_updates)) / 2
+
+    trained = train_constant([0.1], schedule=decay, n_epochs=2, batch_size=2)
+    in_keras = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    assert_as_fit(trained, 2, 0.1, [IN_ORDER] * 2, in_keras, batch_size=2)
+
+
+def test_each_pass_in_an_order_of_its_own(train_constant):
+    """At a rate of practically 0, the loss of an update tells which sequence it was made by."""
+    in_order = train_constant([1e-20])[0].m
+    trained = train_constant([1e-20, 0.1], n_epochs=3, shuffle=True)
+    shuffled = trained[0].m.xs(1e-20, level=1).to_numpy().reshape(2, 3, 9, 1)
+    orders = abs(shuffled - in_order.to_numpy().reshape(2, 1, 1, 9)).argmin(axis=-1)
+    assert (np.sort(orders) == IN_ORDER).all()
+    assert len(np.unique(orders.reshape(6, 9), axis=0)) == 6
+    assert_as_fit(trained, 2, 0.1, orders[1], 0.1)
+
+
+def test_losses_may_be_reduced_as_each_training_ends(train_constant):
+    averages = average_losses(np.arange(1.0, 101), n_stretches=3)
+    assert averages.to_dict() == {1: 1, 10: np.arange(2, 11).mean(), 100: np.arange(11, 101).mean()}
+    assert average_losses(np.arange(3.0)).to_dict() == {1: 0, 2: 1, 3: 2}
+    every = train_constant([0.1])[0]
+    reduced = train_constant([0.1], reduce_losses=partial(average_losses, n_stretches=2))[0]
+    assert reduced["update"].tolist() == [1, 9] * 2
+    expected = [[losses[0], losses[1:].mean()] for losses in every.m.to_numpy().reshape(2, 9)]
+    np.testing.assert_allclose(reduced.m, np.ravel(expected), rtol=1e-6)
+
+
+# Traps: an error, or none any more.
+
+
+def train_little(model, name="m", rates=(1e-20,), n_runs=2, score=score, **settings):
+    return train_runs({name: model}, get_data, score, rates, n_runs, 0, Training(**settings))
+
+
+def test_weights_are_drawn_anew_but_for_those_of_frozen_layers():
+    inner = build(layers.Dense(3, name="frozen"), layers.Dense(3, name="free"), inputs=())
+    wrapped = layers.TimeDistributed(layers.Dense(3, name="frozen_too"))
+    model = build(inner, wrapped, layers.TimeDistributed(layers.Dense(1, "sigmoid")))
+    inner.layers[0].trainable = wrapped.layer.trainable = False
+    weights = {0: [array.copy() for array in model.get_weights()]}
+    train_little(model, after=lambda _, run, *rest: weights.update({run: rest[1].get_weights()}))
+    paths = [weight.path for weight in model.weights]
+    expected = ["kernel" in path and "frozen" not in path for path in paths]
+    assert sum(expected) == 2
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        pairs = zip(weights[one], weights[other], strict=True)
+        assert [not np.allclose(*pair, atol=1e-15) for pair in pairs] == expected
+
+
+SHARED = dense_model()
+
+
+def own_model():
+    model = keras.Sequential([layers.Dense(1)])
+    model.scale = model.add_weight(name="scale")
+    model.compile(loss="mse")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("train", "match"),
+    [
+        (lambda: train_model(dense_model(), X, y, 0), r"batch_size.*0"),
+        (lambda: train_model(dense_model(), X, y, 2.5), r"batch_size.*2\.5"),
+        (lambda: train_model(dense_model(), X, y[:-1]), r"\[24, 23\]"),
+        (lambda: train_model(dense_model(), X[:0], y[:0]), r"\[0, 0\]"),
+        (lambda: train_model(keras.Sequential([layers.Dense(1)]), X, y), "compiled"),
+        (lambda: train_little(own_model()), "owns itself, outside its layers, .*/scale"),
+        (lambda: train_little(decayed_model()), "'m' has a schedule of its own.*schedule="),
+        (lambda: train_little(SHARED, copies={"m": [SHARED]}), "share layers"),
+        (lambda: train_little(dense_model(), score=lambda *rest: {"run": 1}), "measure.*'run'"),
+        (
+            lambda: train_little(
+                dense_model(),
+                score=lambda *rest: {"a": 1},
+                metrics={"a": keras.metrics.binary_accuracy},
+            ),
+            "measure.*'a'",
+        ),
+        (lambda: train_little(dense_model(), name="run"), "'run'"),
+        (lambda: train_little(dense_model(), name="learning_rate"), "'learning_rate'"),
+        (lambda: train_little(dense_model(), name="update"), "'update'"),
+        (lambda: train_little(dense_model(), n_runs=0), r"n_runs.*0"),
+        (lambda: train_little(dense_model(), n_epochs=0), r"n_epochs.*0"),
+        (lambda: train_little(dense_model(), batch_size=0.5), r"batch_size.*0\.5"),
+        (lambda: train_little(dense_model(), rates=[]), r"learning_rates.*\[\]"),
+        (lambda: train_little(dense_model(), rates=[0.1, 0]), r"learning_rates.*0\.1, 0"),
+        (lambda: train_little(dense_model(), rates=[np.nan]), r"learning_rates.*nan"),
+        (lambda: train_little(dense_model(), score=lambda y, p: {"x": int("no")}), "'no'"),
+    ],
+)
+def test_what_cannot_be_trained_is_named(train, match):
+    with pytest.raises(ValueError, match=match):
+        train()
+
+
+# What goes with `fit`.
+
+
+@pytest.mark.parametrize("prepare", [speed_up_fit, lambda model, n_updates: None])
+def test_history_holds_means_since_the_last_record(prepare):
+    model, history = fresh(dense_model), LossHistory(23, 2)
+    prepare(model, 5)
+    model.steps_per_execution = 5
+    options = {"batch_size": 2, "shuffle": False, "verbose": 0, "callbacks": [history]}
+    returned = model.fit(X[:23], y[:23], **options).history["loss"]
+    assert history.updates.tolist() == [5, 10, 12] and not model.jit_compile
+    each_update = train_model(fresh(dense_model), X[:23], y[:23], 2)
+    expected = each_update[:5].mean(), each_update[5:10].mean(), each_update[10:] @ [2, 1] / 3
+    np.testing.assert_allclose(history.losses, expected, atol=1e-5)
     # What `fit` returns is as without the callback.
-    assert returned.history["loss"] == pytest.approx([each_update.mean()], abs=1e-6)
-
-
-def test_history_of_a_last_short_batch():
-    history = LossHistory()
-    model = fresh(get_lstm_model, 6, 3)
-    model.steps_per_execution = 3
-    model.fit(X, y, batch_size=10, shuffle=False, verbose=0, callbacks=[history])
-    each_update = train_model(fresh(get_lstm_model, 6, 3), X, y, 10)
-    assert history.updates.tolist() == [3]
-    assert history.losses == pytest.approx([each_update @ [10, 10, 4] / 24], abs=1e-6)
+    assert returned == pytest.approx([(each_update[:11].sum() * 2 + each_update[11]) / 23])
 
 
 IMPORT = """
@@ -329,24 +402,27 @@ def state():
     return dict(os.environ), handler, gc.isenabled(), gc.get_freeze_count(), threads, os.fstat(2)
 
 before, modules = state(), set(sys.modules)
-import common.training
+import common.fitting, common.training
 assert state() == before
 files = {name: getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - modules}
 ours = {name for name, file in files.items() if str(file).startswith(os.getcwd())}
-assert ours == {"common", "common.training"}, ours
+assert ours == {"common", "common.fitting", "common.training"}, ours
 """
 
 
-def test_to_import_it_changes_nothing():
+def test_to_import_them_changes_nothing():
     root = Path(__file__).parent.parent
     subprocess.run([sys.executable, "-c", IMPORT], cwd=root, check=True)
 
 
+@pytest.fixture(scope="module")
+def mean_loss():
+    return train_model(fresh(get_lstm), X[:6], y[:6]).mean()
+
+
 @pytest.mark.parametrize("name", WAYS)
-def test_all_ways_of_the_benchmark_train_alike(name):
+def test_all_ways_of_the_benchmark_train_alike(name, mean_loss):
     if name in PACKAGES:
         pytest.importorskip(PACKAGES[name])
-    X, y = get_sequences(12, 6, 1)
     way, _ = WAYS[name]
-    expected = train_model(fresh(get_lstm_model, 6, 4), X, y).mean()
-    assert way(fresh(get_lstm_model, 6, 4), X, y) == pytest.approx(expected, abs=1e-4)
+    assert way(fresh(get_lstm), X[:6], y[:6]) == pytest.approx(mean_loss, abs=1e-4)

@@ -1,16 +1,57 @@
-"""Recordings: sequences of measurements, each with one label, read from a CSV file and checked."""
+"""Recordings: sequences of measurements, each with one label, read from a CSV file and checked.
+
+And what else extensions/classify_recordings.py needs that is not Keras' work.
+"""
 
 import gzip
+import json
+import os
 import re
+import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from common.command_line import make_parser, read_options
+from common.startup import load_keras
+
+DATA = Path(__file__).parent / "data" / "japanese_vowels.csv.gz"
 LARGEST = 1e18  # of a number in a file: its square, too, is a number in float32
 PADDING = -1e30  # no time step of a recording can look like padding
 TEST_SHARE = 0.25  # of each label's recordings, in a file that has no split of its own
 HELD_OUT_SHARE = 0.2  # of each class of training recordings
+
+
+def start_with_recordings(script, description, **defaults):
+    """Begin a script: read its options and its recordings, then load Keras, quietly.
+
+    Args:
+        script: the script's `__file__`.
+        description: the script's docstring, for `--help`.
+        **defaults: as for `common.command_line.make_parser`.
+
+    Returns:
+        The options, with `recordings`, as `read_recordings` returns them.
+
+    Raises:
+        SystemExit: with status 2, after one line, if something is wrong with options or file.
+    """
+    parser = make_parser(script, description, timesteps=None, sequences=None, **defaults)
+    file = "CSV file, or .csv.gz, with a row for each time step (default: Japanese Vowels)"
+    parser.add_argument("--data", default=str(DATA), metavar="FILE", help=file)
+    column = "column of the file that is the label (default: speaker)"
+    parser.add_argument("--label", default="speaker", metavar="NAME", help=column)
+    options = parser.parse_args()
+    try:
+        recordings = read_recordings(options.data, options.label, options.seed)
+    except ValueError as error:
+        parser.error(f"argument --data: {error}")
+    options = read_options(parser)  # only now, as it makes the output folder
+    options.recordings = recordings
+    load_keras(os.cpu_count())
+    return options
 
 
 def read_recordings(file, label, seed=0):
@@ -147,6 +188,24 @@ def discriminate_means(train, y_train, test):
     logits = -0.5 * np.einsum("nci,ij,ncj->nc", offsets, np.linalg.inv(covariance), offsets)
     weights = np.exp(logits - logits.max(axis=1, keepdims=True)) * np.bincount(y_train)
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def save_model(model, file):
+    """Save a Keras model, but neither the time nor places in memory: each time the same file."""
+    model.save(file)
+    with zipfile.ZipFile(file) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(contents["metadata.json"]) | {"date_saved": ""}
+    contents["metadata.json"] = json.dumps(metadata)
+    numbers = {}  # of the objects that are shared, which Keras tells apart by their addresses
+    contents["config.json"] = re.sub(
+        rb'(?<="shared_object_id": )\d+',
+        lambda address: b"%d" % numbers.setdefault(address[0], len(numbers)),
+        contents["config.json"],
+    )
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
 
 
 def _read_cells(file):

@@ -1,0 +1,196 @@
+"""Which learning rate each run is reported at: the rule, the two views, and what is printed."""
+
+from itertools import product
+from math import inf, isfinite, nan
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common import choosing
+
+KEYS = ["model", "run", "learning_rate"]
+RATES = [0.001, 0.003, 0.01]
+VALUES = st.sampled_from([0.25, 0.5, 1.0, nan, inf, -inf])  # few, so that many are equal
+
+
+@st.composite
+def tables(draw):
+    """Draw values and losses of some runs at some rates, and who chooses for whom."""
+    n_runs, n_rates = draw(st.integers(2, 7)), draw(st.integers(1, 4))
+    row = st.lists(VALUES, min_size=n_rates, max_size=n_rates)
+    table = st.lists(row, min_size=n_runs, max_size=n_runs)
+    return draw(table), draw(table), choosing.draw_choosers(n_runs, draw(st.integers(0, 9)))
+
+
+def choose_slowly(values, losses, choosers):
+    """Choose one run's rate by the rule as it is written."""
+
+    def mean(table, rate):
+        of_choosers = [table[run][rate] for run in choosers]
+        return sum(of_choosers) / len(of_choosers) if all(map(isfinite, of_choosers)) else inf
+
+    rates = range(len(values[0]))
+    best = min(rates, key=lambda rate: (mean(values, rate), mean(losses, rate), rate))
+    neighbour = {0: 1, rates[-1]: rates[-1] - 1}.get(best)
+    at_edge = len(rates) > 2 and neighbour is not None
+    return best, at_edge and mean(values, best) < mean(values, neighbour)
+
+
+@given(tables())
+def test_the_rule_against_one_in_plain_python(drawn):
+    values, losses, choosers = drawn
+    found = choosing.choose_rates(np.array(values), np.array(losses), choosers)
+    expected = [choose_slowly(values, losses, of_run) for of_run in choosers]
+    assert list(zip(*(array.tolist() for array in found), strict=True)) == expected
+
+
+def test_rounding_breaks_no_tie():
+    values = np.array([[0, 0], [0.3, 0.1], [0.2, 0.2], [0.1, 0.3]])  # equal means of the last three
+    losses = np.array([[9.0, 0.0]] * 4)
+    chosen, _ = choosing.choose_rates(values, losses, np.array([[1, 2, 3]] * 4))
+    assert chosen.tolist() == [1] * 4
+
+
+@pytest.mark.parametrize("n_runs", [2, 3, 4, 5, 30])
+def test_who_chooses(n_runs):
+    choosers = choosing.draw_choosers(n_runs, 1)
+    assert choosers.shape == (n_runs, min(3, n_runs - 1))
+    for run, others in enumerate(choosers):
+        assert len({run, *others}) == 1 + len(others) and set(others) < set(range(n_runs))
+    np.testing.assert_array_equal(choosers, choosing.draw_choosers(n_runs, 1))
+    if n_runs > 4:
+        assert not np.array_equal(choosers, choosing.draw_choosers(n_runs, 2))
+        # All others take part.
+        assert len({run for seed in range(9) for run in choosing.draw_choosers(5, seed)[0]}) == 4
+
+
+def make_scores(n_runs=12, rates=RATES, **losses):
+    """Return scores of models by their losses from the lowest rate up, with a little noise."""
+    scores = pd.DataFrame(product(losses, range(1, n_runs + 1), rates), columns=KEYS)
+    ranks = scores.learning_rate.rank(method="dense").astype(int) - 1
+    loss = [losses[model][rank] for model, rank in zip(scores.model, ranks, strict=True)]
+    loss += np.random.default_rng(0).normal(0, 1e-4, len(scores))
+    return scores.assign(update=9, loss=loss, accuracy=1 - loss)
+
+
+def test_a_choice_depends_on_no_other_model():
+    scores = make_scores(a=[0.3, 0.3, 0.3], b=[0.5, 0.1, 0.1])
+    both = pd.concat([scores.assign(timesteps=5), scores.assign(timesteps=9, loss=-scores.loss)])
+    choices = choosing.tabulate_choices(both, 3)
+    assert choices.columns.tolist() == ["model", "timesteps", "run", "learning_rate", "at_edge"]
+    assert choices.learning_rate.nunique() == 3 and len(choices) == 2 * 2 * 12
+    for model, timesteps in product("ab", (5, 9)):
+        rows = both[(both.model == model) & (both.timesteps == timesteps)].sample(frac=1)
+        alone = choosing.tabulate_choices(rows, 3)
+        of_both = choices[(choices.model == model) & (choices.timesteps == timesteps)]
+        pd.testing.assert_frame_equal(alone, of_both.reset_index(drop=True))
+
+
+def test_a_table_is_read_as_the_rule_has_it():
+    """The runs and rates in any order; by an accuracy the highest."""
+    scores = make_scores(9, a=[0.3] * 3)
+    scores["accuracy"] = np.random.default_rng(1).choice([0.25, 0.5], len(scores))
+    tables = scores.pivot(index="run", columns="learning_rate")
+    losses, accuracies = tables.loss.to_numpy(), tables.accuracy.to_numpy()
+    for by, values in (("loss", losses), ("accuracy", -accuracies)):
+        choices = choosing.tabulate_choices(scores.sample(frac=1, random_state=0), 4, by)
+        choosers = choosing.draw_choosers(9, 4)
+        expected = [choose_slowly(values, losses, others) for others in choosers]
+        assert choices.learning_rate.tolist() == [RATES[rate] for rate, _ in expected]
+        assert choices.at_edge.tolist() == [at_edge for _, at_edge in expected]
+        assert choices.learning_rate.nunique() > 1
+
+
+def test_of_several_tests_the_last_one_counts():
+    last = make_scores(a=[0.1, 0.2, 0.3])
+    first = last.assign(update=1, loss=1 - last.loss)
+    (_, chosen) = choosing.get_views(pd.concat([first, last], ignore_index=True))
+    assert set(chosen.scores.learning_rate) == {0.001}
+    assert chosen.scores["update"].tolist() == [1] * 12 + [9] * 12
+
+
+CHOSEN = "at a rate chosen by three other runs"
+ALONE = " (one run: nothing was chosen)"
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "rates", "words"),
+    [
+        (5, RATES, ["at 0.001", CHOSEN]),
+        (4, [0.01, 0.001], ["at 0.001", CHOSEN]),
+        (3, RATES, ["at 0.001", "at a rate chosen by the other runs"]),
+        (5, [0.003, 0.01], [CHOSEN]),
+        (5, [0.003], ["at 0.003"]),
+        (1, [0.003], ["at 0.003"]),
+        (1, [0.01, 0.001], ["at 0.001" + ALONE]),
+        (1, [0.01, 0.003], ["at 0.01" + ALONE]),
+    ],
+)
+def test_views(n_runs, rates, words, capsys):
+    scores = make_scores(n_runs, rates, a=[0.2, 0.3, 0.4], b=[0.4, 0.3, 0.2])
+    views = choosing.get_views(scores)
+    assert [view.words for view in views] == words
+    for view in views:
+        # One row of the table for each model and run.
+        assert view.scores.columns.tolist() == scores.columns.tolist()
+        assert view.scores.groupby(["model", "run"]).size().tolist() == [1] * 2 * n_runs
+        assert len(view.scores.merge(scores)) == 2 * n_runs
+        assert view.pick(scores).scores.equals(view.scores)
+        of_b = view.where("model", "b").scores
+        assert of_b.equals(view.scores[view.scores.model == "b"])
+        rates_of = view.scores.groupby("model").learning_rate.unique().map(list).to_dict()
+        rate = view.words.removesuffix(ALONE).removeprefix("at ")
+        is_chosen = rate.startswith("a rate chosen")
+        assert rates_of == {
+            "a": [min(rates) if is_chosen else float(rate)],
+            "b": [max(rates) if is_chosen else float(rate)],
+        }
+    choosing.print_choices(scores)
+    assert ("How often" in capsys.readouterr().out) == (n_runs > 1 and len(rates) > 1)
+
+
+def test_a_score_that_is_not_finite_is_reported():
+    scores = make_scores(a=[0.3, 0.1, 0.2])
+    scores.loc[scores.learning_rate.eq(0.003) & scores.run.eq(5), "loss"] = np.nan
+    (_, chosen) = choosing.get_views(scores)
+    rates = chosen.scores.set_index("run").learning_rate
+    avoid = [run for run, others in enumerate(choosing.draw_choosers(12, 0), 1) if 4 in others]
+    assert avoid and set(rates[avoid]) == {0.01} and set(rates.drop(avoid)) == {0.003}
+    assert chosen.scores.set_index("run").loss.isna().tolist() == [run == 5 for run in range(1, 13)]
+
+
+def test_losses_at_the_rates_of_a_view():
+    scores = make_scores(5, a=[0.1, 0.2, 0.3], b=[0.3, 0.2, 0.1])
+    rows = list(product(range(1, 6), RATES, [1, 2]))
+    losses = pd.DataFrame(rows, columns=["run", "learning_rate", "update"])
+    losses["a"] = losses.run + losses.learning_rate + losses["update"] / 100
+    losses["b"] = 10 * losses.a
+    published, chosen = (choosing.pick_losses(losses, view) for view in choosing.get_views(scores))
+    runs, updates = np.repeat(np.arange(1, 6), 2), np.tile([1, 2], 5)
+    for found, of_b in ((published, 0.001), (chosen, 0.01)):
+        assert found.columns.tolist() == ["run", "update", "a", "b"]
+        assert found.run.tolist() == runs.tolist() and found["update"].tolist() == updates.tolist()
+        np.testing.assert_allclose(found.a, runs + 0.001 + updates / 100)
+        np.testing.assert_allclose(found.b, 10 * (runs + of_b + updates / 100))
+
+
+def test_choices_in_print(monkeypatch, capsys):
+    """A grid is too narrow from a quarter of the runs on; the counts are those of the table."""
+    rows = product("ba", [10], range(1, 9))
+    choices = pd.DataFrame(rows, columns=["model", "timesteps", "run"])
+    choices["learning_rate"] = [0.001] * 2 + [0.003] * 13 + [0.01]
+    choices["at_edge"] = [True] * 2 + [False] * 13 + [True]
+    monkeypatch.setattr(choosing, "tabulate_choices", lambda *arguments: choices)
+    choosing.print_choices(
+        make_scores(8, [0.01, 0.001, 0.003, 0.03], b=[0.3] * 4).assign(timesteps=10)
+    )
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    heading, rates, of_b, of_a, narrow = lines
+    assert heading == "How often each learning rate was chosen:"
+    assert rates.split() == ["0.001", "0.003", "0.01", "0.03"]
+    assert of_b.split() == ["b", "10", "2", "6", "0", "0"]
+    assert of_a.split() == ["a", "10", "0", "7", "1", "0"]
+    assert narrow == "The grid is too narrow (runs that choose its edge): b 10 (25%)."
