@@ -264,9 +264,8 @@ def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, train
         work.stopped.set()
         cores.shutdown(wait=False, cancel_futures=True)
     trainings = list(product(range(1, n_runs + 1), rates))
-    return _tabulate_losses(models, trainings, work.results), _tabulate_scores(
-        models, trainings, work.results
-    )
+    losses = _tabulate_losses(models, trainings, work.results)
+    return losses, _tabulate_scores(models, trainings, work.results)
 
 
 def make_get_data(draw, n_train, n_test=1000):

@@ -2,7 +2,7 @@
 
     python docs/refresh.py
 
-Ends with status 1, and no figure changed, if a script fails. It takes about 20 minutes on 2 CPU
+Ends with status 1, and no figure changed, if a script fails. It takes about 25 minutes on 2 CPU
 cores. What each script prints goes to `results/<script>.txt`, its figure and tables beside that.
 """
 
