@@ -33,7 +33,6 @@ STYLES = {
     "bidirectional": LINES[3],
 }
 THIN_LINES = [(0, (8, 4)), (0, (1, 0)), (0, (2, 3)), (0, (8, 3, 2, 3))]
-SMOOTHING = 11  # updates in the moving mean of a comparison's curves
 
 
 def get_styles(names):
@@ -75,18 +74,6 @@ def draw_averages(losses, views, batch_size, known):
     all_axes[0, 0].set_ylabel("training loss (cross-entropy, nats)")
     all_axes[0, 0].legend(loc="lower left")
     return figure
-
-
-def draw_runs(axes, name, losses, style):
-    """Draw one model's losses, a row each run and a column each update, in its style."""
-    smooth = losses.T.rolling(SMOOTHING, center=True, min_periods=1).mean().T
-    marker = style["marker"] if len(losses.columns) == 1 else None  # a line needs two points
-    style = style | {"marker": marker, "linewidth": 2}
-    axes.plot(losses.columns, smooth.mean(), label=name, **style)
-    if len(losses) == 1:
-        axes.plot(losses.columns, losses.iloc[0], color=style["color"], linewidth=0.8, alpha=0.45)
-    else:
-        axes.fill_between(losses.columns, *interval(smooth), color=style["color"], alpha=0.2)
 
 
 def draw_known(axes, known, measure="loss"):

@@ -224,13 +224,6 @@ def tabulate_known(known):
     return rows.rename(columns={name: measure.heading for name, measure in MEASURES.items()})
 
 
-def print_sequences(y, predicted):
-    """Print the labels of sequences, a line each: expected, predicted, right or wrong."""
-    for expected, labels in zip(y, predicted, strict=True):
-        verdict = "right" if np.array_equal(expected, labels) else "wrong"
-        print("Expected:", *expected.ravel(), " Predicted:", *labels.ravel(), f" {verdict}")
-
-
 def count(number, noun):
     """Return `1 noun` or `2 nouns`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -20,9 +20,10 @@ import pandas as pd
 
 from common.choosing import choose, pick_losses
 from common.comparing import report, train_on_sums
-from common.figures import draw_known, draw_means, draw_runs, get_styles
+from common.figures import draw_known, draw_means, get_styles
 from common.files import save
 from common.floors import get_known
+from common.results import interval
 from common.training import keep_losses
 from compare_directions import get_models
 
@@ -51,8 +52,10 @@ def draw(losses, views, lengths, known):
     for axes, view in zip((left, middle), views, strict=True):
         of_view = pick_losses(losses, view)
         for name, style in get_styles(NAMES).items():
-            by_run = of_view.pivot(index="run", columns="update", values=name)
-            draw_runs(axes, name, by_run, style)
+            by_run = of_view.pivot(index="update", columns="run", values=name)
+            smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # of 11 updates
+            axes.plot(smooth.mean(axis=1), label=name, linewidth=2, **style | {"marker": None})
+            axes.fill_between(smooth.index, *interval(smooth.T), color=style["color"], alpha=0.2)
         draw_known(axes, {"step number alone": known["step number alone"]})
         axes.set(xlabel="update (1 sequence each)", ylim=(0, 0.75))
     left.set_title("the tutorial's comparison", fontsize="medium")

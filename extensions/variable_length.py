@@ -31,7 +31,7 @@ from common.comparing import report, train_by_options
 from common.figures import THIN_LINES, add_legend, draw_views
 from common.files import save
 from common.floors import GRID, get_sum_cdf
-from common.results import answer, describe_runs, in_words, print_sequences, summarize
+from common.results import answer, describe_runs, in_words, summarize
 from common.training import make_get_data
 from data import score_labels
 
@@ -228,7 +228,8 @@ def main(options):
     of_first = views[-1].scores.query("model == 'bidirectional' and run == 1")
     predicted = predictions[of_first.learning_rate.item()] > 0.5
     print(f"One sequence of {new_length} time steps, a length not trained on:")
-    print_sequences(y_new, predicted.astype(int))
+    verdict = "right" if np.array_equal(y_new, predicted) else "wrong"
+    print("Expected:", *y_new.ravel(), " Predicted:", *predicted.astype(int).ravel(), f" {verdict}")
     save(options, draw(of_views, known_by_length), scores=scores, lengths=by_length)
 
 

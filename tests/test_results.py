@@ -183,12 +183,6 @@ def test_summary_of_all_measures():
     }
 
 
-def test_printed_predictions(capsys):
-    results.print_sequences(np.array([[[0], [1]], [[1], [1]]]), np.array([[[0], [1]], [[0], [1]]]))
-    lines = ["Expected: 0 1  Predicted: 0 1  right", "Expected: 1 1  Predicted: 0 1  wrong"]
-    assert capsys.readouterr().out.splitlines() == lines
-
-
 # Figures.
 
 
