@@ -64,7 +64,8 @@ def get_models(n_timesteps, **settings):
     """Build the models to compare: `settings` are `n_units` and `learning_rate`."""
     return {
         "lstm_forw": get_lstm_model(n_timesteps, False, **settings),
-        "lstm_back": get_lstm_model(n_timesteps, True, **settings),  # on misaligned labels
+        # Its outputs come last time step first, the labels first time step first.
+        "lstm_back": get_lstm_model(n_timesteps, True, **settings),
         "lstm_back_aligned": get_aligned_backward_model(n_timesteps, **settings),
         "bilstm_con": get_bi_lstm_model(n_timesteps, "concat", **settings),
     }
@@ -73,6 +74,7 @@ def get_models(n_timesteps, **settings):
 def main(options):
     def get_data(rng):
         """Draw the sequences of one run: to train on, and to test on."""
+        # A generator of its own: the test data are the same for any number to train on.
         test_rng = rng.spawn(1)[0]
         return (
             get_sequences(options.sequences, options.timesteps, rng),
@@ -86,7 +88,7 @@ def main(options):
         models,
         get_data,
         score_labels,
-        learning_rates=[options.learning_rate],
+        learning_rates=[options.learning_rate],  # set anew for each training
         n_runs=options.runs,
         seed=options.seed,
         training=Training(batch_size=options.batch_size),

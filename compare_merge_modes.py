@@ -45,6 +45,7 @@ def get_models(n_timesteps, **settings):
 def main(options):
     def get_data(rng):
         """Draw the sequences of one run: to train on, and to test on."""
+        # A generator of its own: the test data are the same for any number to train on.
         test_rng = rng.spawn(1)[0]
         return (
             get_sequences(options.sequences, options.timesteps, rng),
@@ -58,7 +59,7 @@ def main(options):
         models,
         get_data,
         score_labels,
-        learning_rates=[options.learning_rate],
+        learning_rates=[options.learning_rate],  # set anew for each training
         n_runs=options.runs,
         seed=options.seed,
         training=Training(batch_size=options.batch_size),

@@ -79,8 +79,8 @@ def main(options):
     history = LossHistory(len(X), options.batch_size)
     model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])
 
-    # New sequences, which the model has not seen; beside it what one gets right that knows how
-    # often the label is 1 at each time step, and never looks at a value.
+    # New sequences, which the model has not seen. For comparison, a baseline: it knows how often
+    # the label is 1 at each time step, and never looks at the values.
     X_test, y_test = get_sequences(1000, options.timesteps, rng)
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
     baseline = score_step_number(options.timesteps)
