@@ -7,7 +7,7 @@ on sequences of 10, 20 and 40 time steps: each 30 times on 2,000 sequences, one 
 learning rates. Expect a lower loss from the second direction at every size and length at 0.001, and
 no clear difference, between directions or sizes, where each run has a rate that other runs have
 chosen. The loss of a step falls a little with the length, that of a sequence grows. It takes about
-110 seconds on 2 CPU cores. `--units` are those of the forward models.
+150 seconds on 2 CPU cores. `--units` are those of the forward models.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds

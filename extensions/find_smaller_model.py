@@ -13,7 +13,7 @@ stands an LSTM of one cell whose weights are set by hand.
 
 Expect the recipe to get 92% of whole sequences right, and a forward LSTM of a single cell, 14
 parameters, to get 95%; the best trained model 98%; and the one set by hand all. It takes about
-100 seconds on 2 CPU cores. Training times differ each time you run it, so they are printed but in
+130 seconds on 2 CPU cores. Training times differ each time you run it, so they are printed but in
 no file.
 """
 
