@@ -99,7 +99,7 @@ def draw(table):
         axes.errorbar(median, median.index, xerr=spread, **style)
         axes.grid(alpha=0.3)
     panels[0].invert_yaxis()
-    panels[0].set_xscale("log")
+    panels[0].set_xscale("symlog", linthresh=0.001)  # a difference of times may be 0 or less
     panels[0].set_xlabel("milliseconds per update (logarithmic)")
     panels[1].set_xlabel("fixed cost (seconds)")
     figure.suptitle(f"The cost of training: median and range of {table['round'].max()} rounds")

@@ -93,7 +93,7 @@ def tabulate_choices(scores, seed=0, by="loss"):
     choosers = draw_choosers(len(runs), seed)
     choices = []
     for values, rows in scores.groupby(keys, sort=False):
-        last = rows[rows["update"] == rows["update"].max()] if "update" in rows else rows
+        last = rows.drop_duplicates(["run", "learning_rate"], keep="last")
         tables = [
             last.pivot(index="run", columns="learning_rate", values=measure).sort_index(axis=1)
             for measure in (by, "loss")

@@ -4,11 +4,12 @@ Scores are tidy, as `common.training.train_runs` returns them: a row for each mo
 learning rate (and size or length, where those vary), and a column for each measure.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import bdtr, stdtrit
 
 FEWEST_RUNS = 10  # for an interval of the mean, and for a verdict
 
@@ -21,11 +22,13 @@ class Measure:
         heading: what it is called in print.
         is_share: from 0 to 1, and the higher the better; of all others the lower the better.
         margin: a difference of less than that means nothing.
+        is_censored: it is infinite in a run that did not get there, so that it has no mean.
     """
 
     heading: str
     is_share: bool = False
     margin: float = 0.01
+    is_censored: bool = False
 
 
 MEASURES = {
@@ -40,7 +43,26 @@ MEASURES = {
     "absolute_error": Measure("mean absolute error"),
     "error_rate": Measure("share of time steps wrong"),
     "correlation": Measure("correlation with the sum"),
+    "updates_to_learn": Measure("updates until learned", is_censored=True),
 }
+
+
+def count_updates_to_learn(losses, level, window):
+    """Return the first update at which the mean loss of the last `window` updates is below a level.
+
+    Args:
+        losses: of a training, shape `(n_updates,)`.
+        level: in nats.
+        window: number of updates.
+
+    Returns:
+        float: the number of that update, counted from 1; infinity if there is none.
+    """
+    if len(losses) < window:
+        return math.inf
+    sums = np.cumsum(np.concatenate([[0.0], losses]), dtype=np.float64)
+    below = (sums[window:] - sums[:-window]) / window < level
+    return float(window + np.argmax(below)) if below.any() else math.inf
 
 
 def interval(values, share=False):
@@ -90,6 +112,24 @@ def with_interval(values, sign="", share=False):
     if len(values) < FEWEST_RUNS or (share and (low == 0 or high == 1)):
         return f"{mean} ({low:{sign}z.3f} to {high:{sign}z.3f})"
     return f"{mean} ± {(high - low) / 2:.3f}"
+
+
+def with_median(values):
+    """Return the median of runs of which some may never get there, as str: `430 (410 to 470)`.
+
+    In brackets is the 95% interval of the median, by the order of the values (a binomial count),
+    or of fewer than FEWEST_RUNS runs the smallest and the largest value. Infinity is `never`.
+    """
+    values = np.sort(values)
+    n_runs = len(values)
+    first = 1
+    if n_runs >= FEWEST_RUNS:  # how many values are below the median is a binomial count
+        first = np.count_nonzero(bdtr(np.arange(n_runs), n_runs, 0.5) <= 0.025)
+    shown = (
+        f"{value:,.0f}" if np.isfinite(value) else "never"
+        for value in (np.median(values), values[first - 1], values[-first])
+    )
+    return "{} ({} to {})".format(*shown)
 
 
 def in_words(differences, margin=0.01):
@@ -168,10 +208,15 @@ def summarize(scores, by):
     """
     measures = [column for column in scores.columns if column in MEASURES and column not in by]
     groups = scores.groupby(by, sort=False)
-    table = groups[measures].agg(
-        lambda values: with_interval(values.to_numpy(), share=MEASURES[values.name].is_share)
-    )
+    table = groups[measures].agg(describe)
     return table.rename(columns={name: MEASURES[name].heading for name in measures})
+
+
+def describe(values):
+    """Return the mean of a measure over runs, or its median, as str: a Series named after it."""
+    if MEASURES[values.name].is_censored:
+        return with_median(values.to_numpy())
+    return with_interval(values.to_numpy(), share=MEASURES[values.name].is_share)
 
 
 def print_comparison(models, views, known, **columns):

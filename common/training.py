@@ -175,6 +175,7 @@ class Training:
     Attributes:
         batch_size: sequences per update; a last, smaller batch is trained on too.
         n_epochs: passes over the training sequences; after each the model is tested.
+        fresh: each pass on new sequences, drawn for it, and not again on the first ones.
         shuffle: each pass in a new random order, which the run and the seed fix.
         schedule: function of a learning rate and of the number of all updates, that returns the
             rate of each, an array; by default all have that rate.
@@ -183,6 +184,10 @@ class Training:
         reduce_losses: function of all losses of a training, float32 of shape `(n_updates,)`, that
             returns what to keep of them, such as `average_losses`: a pandas Series indexed by
             update.
+        measure_losses: function of all losses of a training so far, that returns a dict of named
+            measures: columns of the scores.
+        stop: function of the scores of a test, a dict, that tells whether this training is to end
+            after it.
         copies: dict of a model's name to a list of equal models. They share its runs, so that
             several cores train them.
         after: function that is called after each training, with the model's name, the run, the
@@ -192,10 +197,13 @@ class Training:
 
     batch_size: int = 1
     n_epochs: int = 1
+    fresh: bool = False
     shuffle: bool = False
     schedule: Callable = lambda learning_rate, n_updates: np.full(n_updates, learning_rate)
     metrics: dict = field(default_factory=dict)
     reduce_losses: Callable = keep_losses
+    measure_losses: Callable = lambda losses: {}
+    stop: Callable = lambda scores: False
     copies: dict = field(default_factory=dict)
     after: Callable = lambda name, run, learning_rate, model: None
 
@@ -230,7 +238,8 @@ def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, train
         Two DataFrames: `losses`, with the columns `run`, `learning_rate` and `update`, counted
         from 1, and one for each model, the loss of the update; and `scores`, with the columns
         `model`, `run`, `learning_rate`, `update`, the number of updates made before the test, and
-        one for each metric and each measure.
+        one for each metric and each measure. The losses of a training that was stopped are NaN
+        where another model of the same run and rate went on.
 
     Raises:
         TypeError or ValueError: as `train_model`; or the weights of a model or its learning rate
@@ -317,10 +326,13 @@ class _Work:
     results: dict = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
 
+    def make_rng(self, *key):
+        """Return the random numbers of a run, or of a part of it."""
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
     def draw_run(self, run):
         """Return the data of a run: nothing else tells one run from another but its weights."""
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(run,)))
-        train, (inputs, *expected) = self.get_data(rng)
+        train, (inputs, *expected) = self.get_data(self.make_rng(run))
         return _Run(_as_tensors(*train), _as_tensors(inputs)[0], expected)
 
     def get_rates(self, learning_rate, n_sequences):
@@ -330,9 +342,11 @@ class _Work:
         return tf.split(tf.constant(rates, tf.float32, n_updates), self.training.n_epochs)
 
     def get_passes(self, run, arrays):
-        """Yield the training arrays of a run for each pass over them."""
-        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(run, 1)))
-        for _ in range(self.training.n_epochs):
+        """Yield the training arrays of a run for each pass."""
+        rng = self.make_rng(run, 1)  # `make_get_data` draws the test data from that of (run, 0)
+        for n_pass in range(self.training.n_epochs):
+            if self.training.fresh and n_pass > 0:
+                arrays = _as_tensors(*self.get_data(self.make_rng(run, 1, n_pass))[0])
             order = rng.permutation(len(arrays[0])) if self.training.shuffle else None
             yield arrays if order is None else [tf.gather(array, order) for array in arrays]
 
@@ -356,11 +370,14 @@ class _Work:
             of_updates, metrics = share.train(of_pass, *arrays)
             losses.append(of_updates.numpy())
             n_updates += len(of_pass)
-            scored = self.score(*data.expected, share.predict(data.inputs).numpy())
             means = dict(zip(self.training.metrics, map(float, metrics), strict=True))
+            means |= self.training.measure_losses(np.concatenate(losses))
+            scored = self.score(*data.expected, share.predict(data.inputs).numpy())
             if clash := {"model", "run", "learning_rate", "update", *means} & set(scored):
                 raise ValueError(f"a measure cannot be named {clash.pop()!r}, as a column is")
             scores.append({"update": n_updates, **means, **scored})
+            if self.training.stop(scores[-1]):
+                break
         return self.training.reduce_losses(np.concatenate(losses)), scores
 
 
@@ -454,13 +471,18 @@ def _show_progress(results, n_results, tasks):
 
 def _tabulate_losses(models, trainings, results):
     """Return a row for each of the trainings (run, rate) and update, a column for each model."""
-    first = next(iter(models))
-    updates = [results[first, *training][0].index.to_numpy() for training in trainings]
+    updates = [  # of the model that was trained longest
+        functools.reduce(pd.Index.union, [results[name, *training][0].index for name in models])
+        for training in trainings
+    ]
     index = pd.DataFrame(trainings, columns=["run", "learning_rate"])
     losses = index.loc[index.index.repeat([len(of) for of in updates])].reset_index(drop=True)
     losses["update"] = np.concatenate(updates)
     for name in models:
-        kept = [results[name, *training][0].to_numpy() for training in trainings]
+        kept = [
+            results[name, *training][0].reindex(of).to_numpy()
+            for training, of in zip(trainings, updates, strict=True)
+        ]
         losses[name] = np.concatenate(kept)
     return losses
 
