@@ -19,7 +19,7 @@ from common.command_line import HELP
 ROOT = Path(__file__).parent.parent
 PAGES = {
     page: page.read_text(encoding="utf-8")
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 }
 README = PAGES[ROOT / "README.md"]
 TEXT = "\n".join(PAGES.values())
@@ -63,8 +63,8 @@ def test_links(page):
 def test_pages_are_linked_from_readme_and_back():
     for page in PAGES:
         if page.name != "README.md":
-            assert f"](docs/{page.name}" in README
-            assert "](../README.md)" in PAGES[page].split("##")[0]
+            assert f"]({page.relative_to(ROOT).as_posix()}" in README
+            assert re.search(r"\]\((\.\./)?README\.md\)", PAGES[page].split("##")[0])
 
 
 def test_every_file_is_linked_or_stands_in_a_command():
@@ -143,7 +143,8 @@ def test_pytest_commands_select_tests():
 
 
 def test_options():
-    rows = re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", README, flags=re.MULTILINE)
+    options = PAGES[ROOT / "docs" / "options.md"]
+    rows = re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", options, flags=re.MULTILINE)
     table = dict(rows)
     of_one_script = {"data", "label", "scores"}
     of_most = {"seed", "output", "show", *(option.replace("_", "-") for option in HELP)}
