@@ -190,6 +190,29 @@ def answer(views, pairs, measure="loss"):
     )
 
 
+def compare_updates(scores, one, other):
+    """Say which of two models learns sooner, by a sign test over the runs.
+
+    Args:
+        scores: of a view, with the column `updates_to_learn`.
+        one, other: names of models.
+
+    Returns:
+        str: `sooner, 106 (104 to 108) against 154 (139 to 177) updates, in 28 of 30 runs`, or
+        `later, ...`; or `no clear difference, ...` if the counts may well be chance (p > 0.05).
+    """
+    by_run = scores.pivot(index="run", columns="model", values="updates_to_learn")
+    first, second = by_run[one], by_run[other]
+    sooner, later = (first < second).sum(), (first > second).sum()
+    is_clear = 2 * bdtr(min(sooner, later), sooner + later, 0.5) < 0.05
+    word = "later" if later > sooner else "sooner"
+    verdict = word if is_clear else f"no clear difference, {word}"
+    return (
+        f"{verdict}, {with_median(first)} against {with_median(second)} updates, in"
+        f" {max(sooner, later)} of {count(len(by_run), 'run')}"
+    )
+
+
 def count_accurate(scores, model, lowest=0.9):
     """Say in how many runs a model's accuracy is at least `lowest`: `29 of 30 runs`."""
     accuracies = scores[scores.model == model].accuracy

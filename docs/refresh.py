@@ -1,70 +1,108 @@
-"""Make anew every figure that README and the pages show, with the command that stands beside it.
+"""Make anew the figures, the summaries and the numbers of README and the pages.
 
-    python docs/refresh.py
+    python docs/refresh.py              seed 0: figures, summaries, numbers in the pages
+    python docs/refresh.py --seed 1     another seed: its summaries, and the numbers of both seeds
+    python -m docs.compare_seeds        the verdicts of both seeds, side by side
 
-Ends with status 1, and no figure changed, if a script fails. It takes about 25 minutes on 2 CPU
-cores. What each script prints goes to `results/<script>.txt`, its figure and tables beside that.
+Each script runs with the command that stands beside its figure. What it prints goes to
+`<script>.txt` in the folder `--output`, its figure and tables beside that. If a script fails,
+refresh.py ends with status 1, and no page, figure or summary is changed. It takes about half an
+hour on 2 CPU cores, and with `--all` about an hour.
 """
 
+import argparse
+import csv
+import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = [
-    "data",
-    "lstm_forward",
-    "bilstm",
-    "compare_directions",
-    "compare_merge_modes",
-    "extensions.compare_learning_rates",
-    "extensions.train_to_the_end",
-    "extensions.inside_lstm",
-    "extensions.compare_cells",
-    "extensions.compare_variants",
-    "extensions.long_memory",
-    "extensions.compare_sizes",
-    "extensions.find_smaller_model",
-    "extensions.compare_depths",
-    "extensions.compare_outputs",
-    "extensions.variable_length",
-    "extensions.classify_recordings",
-    "extensions.sine_to_cosine",
-    "benchmarks.update_cost",
-    "docs.overview",
-]
+SCRIPTS = {  # with the options of the page, if not the default ones
+    "data": [],
+    "lstm_forward": [],
+    "bilstm": [],
+    "compare_directions": [],
+    "compare_merge_modes": [],
+    "extensions.compare_learning_rates": [],
+    "extensions.train_to_the_end": [],
+    "extensions.inside_lstm": [],
+    "extensions.compare_cells": [],
+    "extensions.compare_variants": [],
+    "extensions.compare_sizes": [],
+    "extensions.find_smaller_model": [],
+    "extensions.compare_depths": [],
+    "extensions.compare_outputs": [],
+    "extensions.variable_length": [],
+    "extensions.classify_recordings": [],
+    "extensions.sine_to_cosine": [],
+    "docs.overview": [],
+}
+LONG = {  # only with --all
+    "extensions.long_memory": [],
+    "extensions.compare_settings": [],
+    "extensions.compare_schedules": [],
+    "benchmarks.update_cost": [],
+}
 LARGEST_FIGURE = 250_000  # bytes
 
 
-def make_figure(script):
-    """Run a script with its default options; return the path of its figure.
+def run_script(script, options, seed, output):
+    """Run a script; return its processor seconds, of all cores together.
 
     Raises:
-        SystemExit: the script failed, or its figure is too large.
+        SystemExit: the script failed, or a figure of it is too large.
     """
-    results = ROOT / "results"
-    results.mkdir(exist_ok=True)
     name = script.split(".")[-1]
-    start = time.perf_counter()
-    with open(results / f"{name}.txt", "w", encoding="utf-8") as output:
-        process = subprocess.run(
-            [sys.executable, "-m", script, "--output", results], cwd=ROOT, stdout=output
-        )
+    before = sum(os.times()[2:4])
+    command = [sys.executable, "-m", script, *options, "--seed", str(seed), "--output", output]
+    with open(output / f"{name}.txt", "w", encoding="utf-8") as printed:
+        process = subprocess.run(command, cwd=ROOT, stdout=printed)
     if process.returncode != 0:
         sys.exit(f"refresh.py: error: {script} ended with status {process.returncode}")
-    figure = results / f"{name}.png"
-    if figure.stat().st_size > LARGEST_FIGURE:
-        sys.exit(f"refresh.py: error: {figure} is larger than {LARGEST_FIGURE:,} bytes")
-    print(f"{script}: {time.perf_counter() - start:.0f} seconds", flush=True)
-    return figure
+    for figure in output.glob(f"{name}*.png"):
+        if figure.stat().st_size > LARGEST_FIGURE:
+            sys.exit(f"refresh.py: error: {figure} is larger than {LARGEST_FIGURE:,} bytes")
+    seconds = round(sum(os.times()[2:4]) - before)
+    print(f"{script}: {seconds} processor seconds", flush=True)
+    return seconds
+
+
+def write_seconds(seconds):
+    """Put the processor seconds of scripts in docs/summaries, beside those of the others."""
+    path = ROOT / "docs" / "summaries" / "seconds.csv"
+    if path.exists():
+        with open(path, encoding="utf-8", newline="") as file:
+            seconds = dict(list(csv.reader(file))[1:]) | seconds
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        rows = [("script", "processor_seconds"), *seconds.items()]
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
 
 def main():
-    figures = [make_figure(script) for script in SCRIPTS]
-    for figure in figures:
-        shutil.copy(figure, ROOT / "docs" / "figures")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all scripts (default: 0)")
+    parser.add_argument("--output", default="results", help="folder (default: results)")
+    parser.add_argument("--all", action="store_true", help="run the four long scripts as well")
+    arguments = parser.parse_args()
+    output = Path(arguments.output).resolve() / f"seed{arguments.seed}"
+    output.mkdir(parents=True, exist_ok=True)
+    seconds = {
+        script.split(".")[-1]: run_script(script, options, arguments.seed, output)
+        for script, options in (SCRIPTS | (LONG if arguments.all else {})).items()
+    }
+    if arguments.seed == 0:
+        write_seconds(seconds)
+        for name in seconds:
+            for figure in output.glob(f"{name}*.png"):
+                shutil.copy(figure, ROOT / "docs" / "figures")
+    of_seed = ["--seed", str(arguments.seed), "--output", output]
+    for module, options in (("docs.summaries", of_seed), ("docs.pages", [])):
+        subprocess.run([sys.executable, "-m", module, *options], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from keras import layers
-from scipy.special import bdtr
 
 import compare_directions
 import compare_merge_modes
@@ -35,6 +34,7 @@ from common.files import save
 from common.floors import get_known, score_backward
 from common.results import (
     answer,
+    compare_updates,
     count_accurate,
     count_failed,
     count_updates_to_learn,
@@ -102,24 +102,6 @@ def get_pairs():
     return pairs
 
 
-def compare_updates(scores, one, other):
-    """Say which of two models learns sooner, by a sign test over the runs.
-
-    Args:
-        scores: of a view, with the column `updates_to_learn`.
-        one, other: names of models.
-    """
-    by_run = scores.pivot(index="run", columns="model", values="updates_to_learn")
-    sooner, later = (by_run[one] < by_run[other]).sum(), (by_run[one] > by_run[other]).sum()
-    is_clear = 2 * bdtr(min(sooner, later), sooner + later, 0.5) < 0.05
-    word = "no clear difference" if not is_clear else "sooner" if sooner > later else "later"
-    return (
-        f"{one} against {other}: {word}, {with_median(by_run[one])} against"
-        f" {with_median(by_run[other])} updates, sooner in {sooner} and later in {later} of"
-        f" {len(by_run)} runs"
-    )
-
-
 def tabulate_updates(scores):
     """Return the median of the updates until learned, a row for each model and column each rate."""
     by_rate = scores.groupby(["model", "learning_rate"], sort=False).updates_to_learn
@@ -134,7 +116,8 @@ def report_updates(scores, level, seed):
     for view in get_views(scores, seed, by="updates_to_learn"):
         for panel, pairs in get_pairs().items():
             print(f"Answer, which learns sooner, {panel}, {view.words}:")
-            print(*(f"  {compare_updates(view.scores, *pair)}" for pair in pairs), sep="\n")
+            for one, other in pairs:
+                print(f"  {one} against {other}: {compare_updates(view.scores, one, other)}")
 
 
 def draw_updates(axes, scores):
