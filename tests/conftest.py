@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from common.startup import XLA_FLAGS
+from common.startup import get_xla_flags
 
 ROOT = Path(__file__).parent.parent
 os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has
 # The tests compile many models and train them little: let XLA optimize less than in a script.
 # (XLA flags that the environment has already stay.)
-os.environ.setdefault(
-    "XLA_FLAGS", XLA_FLAGS.replace("optimization_level=1", "optimization_level=0")
-)
+flags = get_xla_flags().replace("optimization_level=1", "optimization_level=0")
+if flags:
+    os.environ.setdefault("XLA_FLAGS", flags)
 
 
 @pytest.fixture

@@ -334,15 +334,3 @@ def test_interrupt(script, moment, tmp_path):
     assert err.strip() == f"{script}.py: interrupted"
     assert (output / f"{script}_losses.csv").read_text() == "earlier"
     assert {path.name for path in output.iterdir()} <= {f"{script}_losses.csv", "new"}
-
-
-def test_a_crash_while_tensorflow_loads_is_seen(tmp_path):
-    (tmp_path / "tensorflow.py").write_text("import os; os.abort()")
-    (tmp_path / "keras.py").write_text("import tensorflow")
-    code = "from common.startup import load_keras; load_keras(1)"
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    process = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
-    assert process.returncode != 0
-    assert "Fatal Python error: Aborted" in process.stderr and "tensorflow.py" in process.stderr

@@ -1,0 +1,37 @@
+"""Tells why a script has ended while it had turned standard error away.
+
+`common/startup.py` starts this as a process of its own, which outlives whatever ends the script,
+and ends it when all is well. It reads what the script writes to standard error. It needs no other
+file, and no package. Its two arguments are the lines to print before and after the reason.
+"""
+
+import re
+import sys
+
+DATE = r"\d{4}-\d\d-\d\d .*: "
+FATAL = re.compile(rf"F\d{{4}} |{DATE}F ")  # TensorFlow's and XLA's log, of two kinds
+CHATTER = re.compile(rf"[IWE]\d{{4}} |{DATE}[IWE] |WARNING: All log messages|To enable the |\s*$")
+
+
+def watch(lines, beginning, advice):
+    """Print the reason as soon as it is read, or what there is when `lines` end."""
+    line, others = "", []
+    for line in lines:
+        if FATAL.match(line):
+            report([line], beginning, advice)
+            for _ in lines:  # the rest, unread, would end the script in another way
+                pass
+            return
+        if not CHATTER.match(line):
+            others.append(line)
+    report(others[:3] or [line], beginning, advice)
+
+
+def report(reasons, beginning, advice):
+    reasons = [reason.rstrip() for reason in reasons if reason.strip()]
+    print(beginning, *reasons or ["(no reason given)"], advice, sep="\n", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    watch(sys.stdin, *sys.argv[1:])
