@@ -1,6 +1,7 @@
 """Where the scripts run, and how they end: versions, notebooks, full disks, closed pipes."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -21,9 +22,26 @@ def run(*command, **settings):
     return subprocess.run([sys.executable, *command], **settings)
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
 def test_uv_and_pip_install_the_same():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert (ROOT / "requirements.txt").read_text().split() == project["dependencies"]
+    assert (ROOT / "requirements.txt").read_text().splitlines() == PROJECT["dependencies"]
+
+
+def test_the_version_stands_in_one_place():
+    """And what users notice of it stands first in CHANGELOG.md."""
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)", changes, flags=re.MULTILINE)[0] == PROJECT["version"]
+    assert "\nversion:" not in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_both_ruffs_are_the_same():
+    """That of the tests, and that of the hook for pre-commit."""
+    hook = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    version = re.search(r"rev: v(\S+)", hook).group(1)
+    requirements = (ROOT / "tests" / "requirements.txt").read_text(encoding="utf-8")
+    assert f"ruff=={version}\n" in requirements + "\n"
 
 
 @pytest.mark.parametrize("folder", ["extensions", "benchmarks"])
