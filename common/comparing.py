@@ -14,12 +14,12 @@ def train_by_options(models, get_data, score, options, **settings):
     Args:
         models, get_data, score: as for `train_runs`.
         options: of the command line.
-        **settings: of `Training`, beside the batch size.
+        **settings: of `Training`; the batch size is that of the options, unless given here.
 
     Returns:
         The tables `losses` and `scores` of `train_runs`.
     """
-    training = Training(batch_size=options.batch_size, **settings)
+    training = Training(**{"batch_size": options.batch_size} | settings)
     return train_runs(
         models, get_data, score, options.learning_rate, options.runs, options.seed, training
     )
@@ -34,8 +34,8 @@ def train_on_sums(models, n_timesteps, n_sequences, options, score=score_labels,
         n_sequences: of each run to train on; 1,000 more are to test on.
         options: of the command line.
         score: as for `train_runs`.
-        **settings: of `Training`, beside the batch size. The losses are averaged, unless
-            `reduce_losses` says otherwise.
+        **settings: as for `train_by_options`. The losses are averaged, unless `reduce_losses`
+            says otherwise.
     """
     get_data = make_get_data(partial(get_sequences, n_timesteps=n_timesteps), n_sequences)
     settings = {"reduce_losses": average_losses} | settings
