@@ -50,6 +50,7 @@ def save(options, figure, others=None, **tables):
     """
     import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
 
+    options.output.mkdir(parents=True, exist_ok=True)  # in case it has gone since the start
     # A directory of its own: another script may be writing to the same place.
     with tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary:
         temporary = Path(temporary)

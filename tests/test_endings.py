@@ -1,13 +1,20 @@
 """Endings that are nobody's fault: Keras that cannot be loaded, odd settings, folders and disks."""
 
 import os
+import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
 
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
 
+from common.files import save
 from common.startup import XLA_FLAGS, get_xla_flags
 
 ROOT = Path(__file__).parent.parent
@@ -134,3 +141,93 @@ def test_an_unknown_flag_of_xla(tmp_path):
     assert reason.endswith(f"Unknown flag in XLA_FLAGS: {flag}")
     assert advice.startswith("Try it without what you have set: ") and "XLA_FLAGS" in advice
     assert not list(tmp_path.iterdir())
+
+
+def test_odd_settings(tmp_path):
+    """Of TensorFlow, Keras and XLA; no home to write to; a terminal that has ASCII alone."""
+    (tmp_path / "keras.json").write_text("{broken")
+    nowhere = str(tmp_path / "keras.json" / "home")
+    settings = {
+        "TF_NUM_INTEROP_THREADS": "many",
+        "TF_CPP_MIN_LOG_LEVEL": "many",
+        "XLA_FLAGS": "",
+        "KERAS_HOME": str(tmp_path),
+        "HOME": nowhere,
+        "MPLCONFIGDIR": nowhere,
+        "LC_ALL": "C",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONUTF8": "0",
+        "PYTHONIOENCODING": "ascii:strict",
+    }
+    output = tmp_path / "output"
+    status, err = run("bilstm.py", "--output", output, **settings)
+    assert status == 0, err
+    assert "Traceback" not in err and "rror" not in err
+    assert {path.name for path in output.iterdir()} == {"bilstm.png", "bilstm_losses.csv"}
+
+
+# Files.
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a figure, losses, scores and a model, as some scripts do."""
+    model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(1500)])
+    losses = pd.DataFrame({"loss": np.random.default_rng(0).random(10_000)})
+    options = Namespace(name="some", output=tmp_path / "output", show=False)
+
+    def write():
+        others = {".keras": model.save}
+        save(options, plt.figure(), others, losses=losses, scores=losses[:10])
+        return {path.name: path.stat().st_size for path in options.output.iterdir()}
+
+    return write
+
+
+def test_a_disk_that_fills(write, tmp_path):
+    """Before the figure is written, the losses, the model: the files of earlier stay, all of them.
+
+    A limit on the size of a file fails a write as a full disk does.
+    """
+    resource = pytest.importorskip("resource")  # none on Windows
+    sizes = write()
+    figure, losses, model = (sizes[f"some{end}"] for end in (".png", "_losses.csv", ".keras"))
+    assert 100 < figure < losses < model
+    for path in (tmp_path / "output").iterdir():
+        path.write_text("earlier")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for n_bytes in (figure, losses, model):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes - 100, limits[1]))
+        try:
+            with pytest.raises(OSError, match="large"):
+                write()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        left = {path.name: path.read_text() for path in (tmp_path / "output").iterdir()}
+        assert left == dict.fromkeys(sizes, "earlier")
+    plt.close("all")
+
+
+def test_a_folder_that_vanishes(write, tmp_path):
+    """A training may have taken an hour: its files are worth a new folder."""
+    sizes = write()
+    shutil.rmtree(tmp_path / "output")
+    assert write().keys() == sizes.keys()
+
+
+def test_one_script_twice_into_one_folder(run_script, tmp_path):
+    """The files that stay are whole, each of one of the two."""
+    output = tmp_path / "output"
+    processes, written = [], set()
+    for seed in ("1", "2"):
+        command = [sys.executable, ROOT / "data.py", "--seed", seed, "--output", output]
+        processes.append(
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        )
+    for seed in ("1", "2"):
+        run_script("data", "--seed", seed, "--output", tmp_path / seed)
+        written.add((tmp_path / seed / "data_sequence.csv").read_bytes())
+    for process in processes:
+        assert process.communicate()[1] == b"" and process.returncode == 0
+    assert {path.name for path in output.iterdir()} == {"data.png", "data_sequence.csv"}
+    assert (output / "data_sequence.csv").read_bytes() in written and len(written) == 2
