@@ -61,7 +61,7 @@ def load(tmp_path):
 @pytest.mark.parametrize(
     ("keras", "statuses", "reasons"),
     [
-        (f"write({FATAL!r} + '\\nUsage:\\n' * 9000); os._exit(1)", [1], [FATAL]),
+        (f"write({FATAL!r} + '\\nUsage:\\n' * 90000); os._exit(1)", [1], [FATAL]),
         (f"write({FATAL!r} + '\\nmore\\n'); os.abort()", [-6, 3], [FATAL]),
         (
             "write('terminated\\nwhat(): full\\n'); os.abort()",
@@ -92,7 +92,7 @@ def test_keras_refuses(keras, reason, load):
 
 
 def test_an_interrupt_tells_of_nothing_else(load):
-    process = load("os.kill(os.getpid(), signal.SIGINT)")
+    process = load("signal.raise_signal(signal.SIGINT)")
     assert (process.returncode, process.stderr) == (130, "\nsome.py: interrupted\n")
 
 
