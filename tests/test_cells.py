@@ -1,18 +1,15 @@
-"""The cells that are compared, one of one's own among them; how long recurrent layers remember."""
+"""The cells that are compared, one of one's own among them."""
 
 from functools import partial
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 from keras import layers
 from scipy.special import expit
 
-from common.choosing import View
 from common.training import _draw_weights, train_model
 from data import get_sequences
-from extensions.chrono_bias import ChronoBias
 from extensions.compare_cells import (
     PANELS,
     answer_times,
@@ -21,16 +18,6 @@ from extensions.compare_cells import (
     time_trainings,
 )
 from extensions.compare_variants import get_variant_model
-from extensions.long_memory import (
-    answer,
-    count_learned,
-    explain,
-    get_layers,
-    get_marked_sequences,
-    get_memory_model,
-    measure_gradient,
-    score_bits,
-)
 from extensions.variant_cell import VARIANTS, VariantCell
 
 N_UNITS = 5
@@ -154,27 +141,16 @@ def test_an_unknown_variant():
         VariantCell(3, "no_gates")
 
 
-def chrono_model():
-    recurrent = layers.LSTM(3, bias_initializer=ChronoBias(9), unit_forget_bias=False)
-    return get_memory_model(6, recurrent)
-
-
 # Keras' own, in saving: NumPy 2 deprecates how TensorFlow's variables become arrays.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-@pytest.mark.parametrize(
-    "build", [partial(get_variant_model, 6, "peepholes", n_units=3), chrono_model]
-)
-def test_a_saved_model_loads(build, tmp_path):
-    model = build()
+def test_a_saved_model_loads(tmp_path):
+    model = get_variant_model(6, "peepholes", n_units=3)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras", compile=False)
-    X = np.random.default_rng(0).random((2, *model.input_shape[1:]), np.float32)
+    X = np.random.default_rng(0).random((2, 6, 1), np.float32)
     np.testing.assert_array_equal(loaded(X), model(X))
-    recurrent = loaded.layers[0]
-    if isinstance(recurrent.cell, VariantCell):
-        assert recurrent.cell.variant == "peepholes" and recurrent.cell.units == 3
-    else:
-        assert recurrent.cell.bias_initializer.longest == 9
+    cell = loaded.layers[0].cell
+    assert isinstance(cell, VariantCell) and cell.variant == "peepholes" and cell.units == 3
 
 
 def test_a_cell_of_ones_own_trains_as_with_fit():
@@ -189,133 +165,13 @@ def test_a_cell_of_ones_own_trains_as_with_fit():
 
 
 def test_each_run_draws_its_weights():
-    """`train_runs` builds layers anew; it must know a cell and an initializer of one's own."""
+    """`train_runs` builds layers anew; it must know a cell of one's own."""
     model = get_variant_model(6, "coupled_gates", n_units=4)
     one, other = (_draw_weights(model) for _ in range(2))
     assert [weights.shape for weights in one] == [weights.shape for weights in model.get_weights()]
     for index in (0, 1):  # kernel and recurrent kernel
         assert not np.array_equal(one[index], other[index])
     np.testing.assert_array_equal(one[2], np.repeat([-1, 0, 0], 4))
-
-    for name, row in (("lstm_chrono", np.s_[4:8]), ("gru_chrono", np.s_[0, :4])):
-        model = get_memory_model(9, get_layers(9, 4)["at the start"][name])
-        one, other = (_draw_weights(model)[2][row] for _ in range(2))
-        assert len(set(one) | set(other)) == 8  # all differ
-
-
-def test_marked_sequences():
-    X, y = get_marked_sequences(2000, 7, bit_step=3, rng=0)
-    assert X.shape == (2000, 7, 2) and X.dtype == np.float32 and y.shape == (2000, 1)
-    np.testing.assert_array_equal(X[:, 3, :1], np.where(y == 1, 1, -1))
-    np.testing.assert_array_equal(X[:, :, 1], np.tile(np.arange(7) == 3, (2000, 1)))
-    assert y.mean() == pytest.approx(0.5, abs=0.05)
-    noise = np.delete(X[:, :, 0], 3, axis=1)
-    assert noise.min() < -0.99 and noise.max() > 0.99 and abs(noise.mean()) < 0.02
-    # The noise tells nothing of the bit.
-    assert np.abs(np.corrcoef(noise.T, y.T)[-1, :-1]).max() < 0.1
-    np.testing.assert_array_equal(get_marked_sequences(3, 5, rng=1)[0][:, :, 1].argmax(axis=1), 0)
-
-
-@pytest.mark.parametrize("longest", [2, 10, 200])
-def test_chrono_bias(longest):
-    keras.utils.set_random_seed(0)
-    bias = np.asarray(ChronoBias(longest)((4000,)))
-    keep = bias[1000:2000]
-    np.testing.assert_array_equal(bias[:1000], -keep)
-    np.testing.assert_array_equal(bias[2000:], 0)
-    times = np.exp(keep)
-    assert times.min() >= 1 - 1e-6 and times.max() <= longest - 1 + 1e-3
-    assert times.mean() == pytest.approx(longest / 2, rel=0.05)  # uniform from 1 to longest - 1
-    assert times.std() == pytest.approx((longest - 2) / 12**0.5, rel=0.05, abs=1e-6)
-    again = np.asarray(ChronoBias(longest)((4000,)))
-    assert (again == bias).all() == (longest == 2)
-
-    bias = np.asarray(ChronoBias(longest)((2, 3000)))
-    np.testing.assert_array_equal(bias[1], 0)
-    np.testing.assert_array_equal(bias[0, 1000:], 0)
-    assert np.exp(bias[0, :1000]).mean() == pytest.approx(longest / 2, rel=0.05)
-
-
-def state_after(layer, n_timesteps):
-    """Return what is left of a state of 1 after n_timesteps of inputs that say nothing."""
-    layer.build((None, n_timesteps, 1))
-    bias = layer.get_weights()[2]
-    layer.set_weights([*(np.zeros_like(weights) for weights in layer.get_weights()[:2]), bias])
-    n_states = len(layer.cell.state_size) if isinstance(layer, layers.LSTM) else 1
-    ones = [np.ones((1, layer.units), np.float32)] * n_states
-    X = np.zeros((1, n_timesteps, 1), np.float32)
-    return np.asarray(layer(X, initial_state=ones)[-1])[0]  # the cell state, or the GRU's state
-
-
-@pytest.mark.parametrize("n_timesteps", [1, 50])
-def test_what_is_left_of_a_state(n_timesteps):
-    """At first a gate keeps sigmoid(bias) of a state at each step: in an LSTM and in a GRU."""
-    forget_0 = partial(layers.LSTM, unit_forget_bias=False)
-    for build, keep in ((layers.LSTM, expit(1)), (forget_0, 0.5), (layers.GRU, 0.5)):
-        left = state_after(build(4, return_state=True), n_timesteps)
-        np.testing.assert_allclose(left, keep**n_timesteps, rtol=1e-4)
-    for build, gate in ((forget_0, np.s_[4:8]), (layers.GRU, np.s_[0, :4])):
-        layer = build(4, bias_initializer=ChronoBias(50), return_state=True)
-        left = state_after(layer, n_timesteps)
-        times = np.exp(layer.get_weights()[2][gate])
-        np.testing.assert_allclose(left, (times / (times + 1)) ** n_timesteps, rtol=1e-4)
-
-
-def test_gradient_against_finite_differences():
-    keras.utils.set_random_seed(0)
-    X, _ = get_marked_sequences(5, 4, 1, rng=0)
-    for layer in (layers.SimpleRNN(3), layers.Bidirectional(layers.LSTM(3))):
-        model = get_memory_model(4, layer)
-        model.set_weights([3 * weights for weights in model.get_weights()])
-        for step in (0, 1, 3):
-            ends = []
-            for shift in (-0.02, 0.02):
-                shifted = X.copy()
-                shifted[:, step, 0] += shift
-                ends.append(np.asarray(model(shifted), np.float64))
-            expected = np.abs(ends[1] - ends[0]).mean() / 0.04
-            assert measure_gradient(model, X, step) == pytest.approx(expected, rel=0.02, abs=1e-4)
-
-
-def test_score_of_bits():
-    y = np.array([[0], [1], [1], [0]])
-    scores = score_bits(y, np.array([[0.2], [0.6], [0.4], [0.0]], np.float32))
-    assert scores.keys() == {"loss", "accuracy"} and scores["accuracy"] == 0.75
-    assert scores["loss"] == pytest.approx(-np.log([0.8, 0.6, 0.4, 1]).mean())
-    assert score_bits(y, 1 - y)["loss"] == pytest.approx(-np.log(1e-7))  # wrong, but finite
-
-
-def make_view(**learned):
-    """Return a view of models in runs of 5 and of 9 steps, of which some of ten learn it."""
-    rows = [
-        {"timesteps": timesteps, "model": model, "run": run, "accuracy": 0.95 if run <= n else 0.9}
-        for model, counts in learned.items()
-        for timesteps, n in zip((9, 5), counts, strict=True)
-        for run in range(1, 11)
-    ]
-    return View("at 0.001", pd.DataFrame(rows))
-
-
-def test_count_learned():
-    table = count_learned(make_view(all=(10, 10), some=(4, 0)).scores)
-    assert table.model.tolist() == ["all", "all", "some", "some"]
-    assert table.timesteps.tolist() == [9, 5] * 2
-    assert table.learned.tolist() == [10, 10, 4, 0]  # 90% right is not enough
-    assert table.share.tolist() == [1, 1, 0.4, 0] and (table.runs == 10).all()
-    limit = 0.025 ** (1 / 10)  # all ten learn it with a probability of 2.5%
-    np.testing.assert_allclose(table.low[[0, 3]], [limit, 0])
-    np.testing.assert_allclose(table.high[[0, 3]], [1, 1 - limit])
-
-
-def test_answer_about_memory():
-    text = answer(make_view(short=(4, 10), long=(5, 9), neither=(0, 4), longer=(10, 4)))
-    # It is no use to learn the longer if the shorter fails.
-    assert text.endswith("half of the runs learn: short 5, long 9, neither none, longer none.")
-    assert text.startswith("Runs of 10 that learn it, at 0.001, ") and "Answer, at 0.001: " in text
-    counts = [line.split() for line in text.splitlines()[1:4]]
-    assert counts == [["timesteps", "5", "9"], ["model"], ["short", "10", "4"]]
-    text = explain([10, 50])
-    assert "sigmoid(1) = 0.731" in text and "4.4e-02 in 10, 1.6e-07 in 50 steps" in text
 
 
 def test_few_sequences_are_repeated():

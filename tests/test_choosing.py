@@ -112,6 +112,25 @@ def test_of_several_tests_the_last_one_counts():
     assert chosen.scores["update"].tolist() == [1] * 12 + [9] * 12
 
 
+def test_the_last_test_of_a_stopped_training_counts():
+    """What is never learned is the worst; where all rates have a run of it, the loss decides."""
+    last = make_scores(a=[0.3, 0.2, 0.1], b=[0.3, 0.1, 0.2])
+    early = last.learning_rate == 0.001
+    last["updates_to_learn"] = np.where(early, 8.0, 25.0)
+    last["update"] = np.where(early, 9, 27)
+    last.loc[last.model.eq("b") & last.run.gt(1), "updates_to_learn"] = inf
+    before = [last[~early].assign(update=update, updates_to_learn=inf) for update in (9, 18)]
+    scores = pd.concat([*before, last], ignore_index=True)
+    choices = choosing.tabulate_choices(scores, by="updates_to_learn")
+    assert choices.groupby("model").learning_rate.unique().map(list).to_dict() == {
+        "a": [0.001],
+        "b": [0.003],
+    }
+    chosen = choosing.choose(scores, by="updates_to_learn").scores
+    assert chosen[chosen.model == "a"]["update"].tolist() == [9] * 12  # one test: it was stopped
+    assert len(chosen[chosen.model == "b"]) == 3 * 12
+
+
 CHOSEN = "at a rate chosen by three other runs"
 ALONE = " (one run: nothing was chosen)"
 

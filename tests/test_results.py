@@ -62,6 +62,46 @@ def test_values_in_print():
     assert (results.count(1, "run"), results.count(2000, "run")) == ("1 run", "2,000 runs")
 
 
+NEVER = np.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([1200.0], "1,200 (1,200 to 1,200)"),
+        ([3, 1, 2], "2 (1 to 3)"),
+        ([NEVER, 7, 8], "8 (7 to never)"),
+        ([4, NEVER], "never (4 to never)"),  # half of them never
+        ([*range(10, 110, 10)], "55 (20 to 90)"),  # the second and the ninth of ten
+        ([*range(10, 60, 10), *[NEVER] * 5], "never (20 to never)"),
+        ([*range(10, 70, 10), *[NEVER] * 4], "55 (20 to never)"),
+        ([NEVER] * 12, "never (never to never)"),
+    ],
+)
+def test_medians_in_print(values, words):
+    assert results.with_median(np.random.default_rng(0).permutation(values)) == words
+
+
+@pytest.mark.parametrize("n_runs", [10, 13, 30, 101])
+def test_interval_of_a_median_is_scipys(n_runs):
+    values = np.random.default_rng(n_runs).permutation(n_runs) * 10.0
+    low, high = stats.quantile_test(values, p=0.5).confidence_interval()
+    assert results.with_median(values).endswith(f"({low:.0f} to {high:.0f})")
+
+
+@pytest.mark.parametrize("window", [1, 3, 8])
+def test_updates_until_learned_against_plain_python(window):
+    rng = np.random.default_rng(window)
+    for _ in range(50):
+        losses = rng.choice([0, 1, 2, 3], 12).astype(np.float32)
+        means = {end: losses[end - window : end].mean() for end in range(window, 13)}
+        for level in (0.5, 1.25, 2.5):
+            expected = min((end for end, mean in means.items() if mean < level), default=NEVER)
+            assert results.count_updates_to_learn(losses, level, window) == expected
+    for few in ([], [0.0] * (window - 1)):  # fewer losses than the window: not yet
+        assert results.count_updates_to_learn(np.array(few), 1, window) == NEVER
+
+
 @pytest.mark.parametrize(
     ("values", "margin", "words"),
     [

@@ -294,6 +294,61 @@ def test_each_pass_in_an_order_of_its_own(train_constant):
     assert_as_fit(trained, 2, 0.1, orders[1], 0.1)
 
 
+def test_each_pass_on_sequences_of_its_own(train_constant):
+    """All models and rates have the same ones; at a rate of practically 0, losses tell of them."""
+    first = train_constant([1e-20])[0].m.to_numpy().reshape(2, 1, 9)
+    again, new = (
+        train_constant([1e-20, 0.1], n_epochs=3, fresh=of)[0].m.xs(1e-20, level=1).to_numpy()
+        for of in (False, True)
+    )
+    np.testing.assert_array_equal(again.reshape(2, 3, 9), np.tile(first, (1, 3, 1)))
+    np.testing.assert_array_equal(new.reshape(2, 3, 9)[:, :1], first)
+    assert len(np.unique(new)) == 2 * 3 * 9
+
+    seen = set()
+
+    def get_seen_data(rng):
+        (X, y), test = get_data(rng)
+        seen.add(X.tobytes())
+        return (X, y), test
+
+    models = {"a": dense_model(), "b": dense_model()}
+    training = Training(n_epochs=3, fresh=True)
+    train_runs(models, get_seen_data, score, [0.1, 0.01], 2, 5, training)
+    assert len(seen) == 2 * 3  # a set for each run and pass
+
+
+def test_a_training_may_be_stopped():
+    """After any test, by what its losses or its test say; another one goes on."""
+    models = {"stops": constant_model(), "goes_on": constant_model()}
+    models["goes_on"].layers[0].kernel_initializer.value = -3.0
+    settings = {"n_epochs": 3, "measure_losses": lambda losses: {"mean_loss": losses.mean()}}
+    _, scores = train_runs(models, get_data, score, [1e-20], 1, 0, Training(**settings))
+    means = scores.groupby("model").mean_loss.first()
+    assert means.stops < 0.7 < 1 < means.goes_on
+
+    def stop(scores):
+        return scores["mean_loss"] < 0.7
+
+    training = Training(stop=stop, **settings)
+    losses, scores = train_runs(models, get_data, score, [1e-20, 0.01], 1, 0, training)
+    losses = losses[losses.learning_rate == 1e-20]
+    scores = scores[scores.learning_rate == 1e-20]
+    assert scores.groupby("model")["update"].agg(list).to_dict() == {
+        "stops": [9],
+        "goes_on": [9, 18, 27],
+    }
+    assert losses["update"].tolist() == [*range(1, 28)]
+    assert losses.stops.notna().tolist() == [True] * 9 + [False] * 18
+    assert losses.goes_on.notna().all()
+    # The measure is that of all losses so far.
+    expected = [losses.stops[:9].mean(), *(losses.goes_on[:end].mean() for end in (9, 18, 27))]
+    assert scores.mean_loss.tolist() == pytest.approx(expected, rel=1e-6)
+
+    losses, _ = train_runs(models, get_data, score, [1e-20], 1, 0, Training(2, 9, stop=bool))
+    assert losses["update"].tolist() == [1, 2, 3, 4, 5]  # both after the first pass
+
+
 def test_losses_may_be_reduced_as_each_training_ends(train_constant):
     averages = average_losses(np.arange(1.0, 101), n_stretches=3)
     assert averages.to_dict() == {1: 1, 10: np.arange(2, 11).mean(), 100: np.arange(11, 101).mean()}
