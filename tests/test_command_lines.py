@@ -35,7 +35,7 @@ SMALL = {
     "extensions.compare_variants": MANY_RUNS,
     "extensions.find_smaller_model": MANY_RUNS.replace("--units 3", "--units 1 4"),
     "extensions.inside_lstm": MANY_RUNS,
-    "extensions.long_memory": MANY_RUNS,
+    "extensions.long_memory": f"{ONE_RUN} --runs 1",
     "extensions.sine_to_cosine": MANY_RATES,
     "extensions.train_to_the_end": MANY_RATES,
     "extensions.variable_length": MANY_RATES,
@@ -83,8 +83,10 @@ extensions.inside_lstm cells 6 run unit follows_best accuracy accuracy_held
 extensions.inside_lstm correlations 24 run unit step correlation
 extensions.inside_lstm steps 8 model {SEQUENCE} input_gate forget_gate candidate output_gate \
   cell_state hidden_state prediction rescaled_sum
-extensions.long_memory gradients 10 timesteps model gradient
-extensions.long_memory scores 20 timesteps model {TRAINED}
+extensions.long_memory learned 10 view timesteps model bit most_updates runs learned median low \
+  high rates
+extensions.long_memory scores 10 timesteps model run learning_rate update updates_to_learn loss \
+  accuracy
 extensions.sine_to_cosine scores 8 model run learning_rate update loss
 extensions.sine_to_cosine steps 32 model run learning_rate step absolute_error
 extensions.train_to_the_end losses 12 {LOSSES} lstm_forw {ALIGNED}
