@@ -52,7 +52,6 @@ RECIPE = "bidirectional 50"
 BATCH_SIZES = {RECIPE: 10, "forward 20": 10, "forward 5": 1, "forward 1": 1}
 MOST_RUNS = {RECIPE: 10}  # as a training takes seconds
 N_TEST = 10_000  # sequences
-RATES = ["0.001", "chosen"]  # the two views of `common.choosing.get_views`
 COMPARISONS = {  # the first of two trainings minus the second
     "the rate alone": (("constant", "chosen"), ("constant", "0.001")),
     "the fall alone": (("falling", "0.001"), ("constant", "0.001")),
@@ -145,7 +144,7 @@ def report(scores, seed):
 
     Returns:
         The rows of scores at 0.001, and those at a rate chosen by other runs, with a column
-        `rate`, one of RATES. Of one run, or where there is one rate, all are `chosen`.
+        `rate`: `0.001` or `chosen`. A single other rate counts as chosen.
     """
     print_choices(scores, seed, by="sequence_accuracy")
     views = get_views(scores, seed, by="sequence_accuracy")
@@ -159,8 +158,11 @@ def report(scores, seed):
     )
     print(f"Whole sequences right, of {N_TEST:,} new ones:")
     print(four.rename_axis(None).to_string())
-    pairs = zip(views, RATES[-len(views) :], strict=True)
-    return pd.concat([view.scores.assign(rate=rate) for view, rate in pairs], ignore_index=True)
+    tables = [
+        view.scores.assign(rate="0.001" if view.words.startswith("at 0.001") else "chosen")
+        for view in views
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def summarize_trainings(scores, by):
@@ -237,31 +239,20 @@ def draw(reported):
     Args:
         reported: as for `tabulate_levels`.
     """
-    runs = reported.groupby("model", sort=False).run.max()
+    models = reported.groupby("model", sort=False)
     figure, panels = plt.subplots(
-        len(runs), 1, figsize=(8, 5.2), sharex=True, squeeze=False, layout="constrained"
+        len(models), 1, figsize=(8, 5.2), sharex=True, squeeze=False, layout="constrained"
     )
     styles = get_styles(SCHEDULES)
-    for axes, (name, n_runs) in zip(panels[:, 0], runs.items(), strict=True):
-        of_model = reported[reported.model == name]
-        for row, (schedule, style) in enumerate(styles.items()):
-            for rate in of_model.rate.unique():
-                is_cell = (of_model.schedule == schedule) & (of_model.rate == rate)
-                values = of_model[is_cell].sequence_accuracy
-                spread = np.abs(np.subtract(interval(values, share=True), values.mean()))
-                axes.errorbar(
-                    values.mean(),
-                    row,
-                    xerr=spread[:, None],
-                    color=style["color"],
-                    marker=style["marker"],
-                    markersize=9,
-                    markerfacecolor="white" if rate == "0.001" else style["color"],
-                    capsize=3,
-                )
-        axes.set_title(describe_model(name, n_runs), loc="left", fontsize="medium")
-        axes.set_yticks(range(len(styles)), styles)
-        axes.set_ylim(len(styles) - 0.5, -0.5)
+    for axes, (name, of_model) in zip(panels[:, 0], models, strict=True):
+        for (schedule, rate), rows in of_model.groupby(["schedule", "rate"], sort=False):
+            values, style = rows.sequence_accuracy, styles[schedule] | {"linestyle": "-"}
+            spread = np.abs(np.subtract(interval(values, share=True), values.mean()))
+            fill = "white" if rate == "0.001" else style["color"]
+            style |= {"markersize": 9, "markerfacecolor": fill, "capsize": 3}
+            axes.errorbar(values.mean(), [schedule], xerr=spread[:, None], **style)
+        axes.set_title(describe_model(name, of_model.run.max()), loc="left", fontsize="medium")
+        axes.set_ylim(1.5, -0.5)
         axes.grid(alpha=0.3)
     axes.set_xlabel(f"share of whole sequences right, of {N_TEST:,} new ones")
     figure.suptitle("Learning rate of 0.001 (white) or chosen by other runs (filled)")

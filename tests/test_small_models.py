@@ -14,27 +14,15 @@ from common.choosing import View
 from data import get_labels, get_sequences, score_labels
 from extensions import compare_sizes, find_smaller_model, inside_lstm
 from extensions.compare_outputs import get_last_state_model
-from extensions.compare_sizes import get_named_model, get_pairs, matching_units, split_names
 from extensions.counting_lstm import get_counting_model
-from extensions.find_smaller_model import DISTANCES, KEYS, decay, find_errors, find_safe_distance
-from extensions.inside_lstm import (
-    BEST,
-    OTHERS,
-    correlate,
-    inspect_cells,
-    run_lstm,
-    run_model,
-    summarize_correlations,
-    summarize_models,
-    tabulate_correlations,
-)
+from extensions.find_smaller_model import DISTANCES, KEYS, find_errors
+from extensions.inside_lstm import BEST, OTHERS, run_lstm
 from lstm_forward import get_lstm_model
 
 
-@pytest.mark.parametrize(
-    ("n_timesteps", "n_features", "n_units"), [(1, 1, 1), (7, 1, 20), (12, 3, 5)]
-)
-def test_numpy_cell_is_keras_cell(n_timesteps, n_features, n_units):
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 1, 20), (12, 3, 5)])
+def test_numpy_cell_is_keras_cell(sizes):
+    n_timesteps, n_features, n_units = sizes
     rng = np.random.default_rng(n_units)
     X = rng.normal(size=(4, n_timesteps, n_features)).astype(np.float32)
     lstm = layers.LSTM(n_units, return_sequences=True, return_state=True)
@@ -59,8 +47,7 @@ def test_a_held_cell_is_that_of_keras():
     steps = run_lstm(X, *lstm.get_weights(), held={1: held_at})
     hidden_state = cell_state = np.zeros((4, 3), np.float32)
     for step, held in enumerate(held_at):
-        one = X[:, step : step + 1]
-        _, *states = lstm(one, initial_state=[hidden_state, cell_state])
+        _, *states = lstm(X[:, step : step + 1], initial_state=[hidden_state, cell_state])
         hidden_state, cell_state = (np.array(state) for state in states)
         output_gate = hidden_state[:, 1] / np.tanh(cell_state[:, 1])
         cell_state[:, 1] = held
@@ -72,7 +59,7 @@ def test_a_held_cell_is_that_of_keras():
 def test_the_model_in_numpy_is_that_of_keras():
     model = get_lstm_model(6, n_units=4)
     X, _ = get_sequences(5, 6, 0)
-    predictions = run_model(X, model.get_weights())["prediction"]
+    predictions = inside_lstm.run_model(X, model.get_weights())["prediction"]
     np.testing.assert_allclose(predictions, model(X), atol=1e-6)
 
 
@@ -81,7 +68,7 @@ def test_correlations_at_each_step():
     states, sums = rng.normal(size=(50, 3, 2)), rng.normal(size=(50, 3))
     states[:, 1, 1] = -2 * sums[:, 1] + 1
     states[:, 2, 0] = 7
-    correlations = correlate(states, sums)
+    correlations = inside_lstm.correlate(states, sums)
     for step, unit in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 1)):
         expected = abs(stats.pearsonr(states[:, step, unit], sums[:, step]).statistic)
         assert correlations[step, unit] == pytest.approx(expected)
@@ -100,14 +87,14 @@ def test_a_cell_that_counts_beside_one_that_does_nothing():
     ]
     chosen_by, _ = get_sequences(300, 10, 0)
     X, y = get_sequences(200, 10, 1)
-    idle, counting = inspect_cells(weights, chosen_by, X, y).to_dict("records")
+    idle, counting = inside_lstm.inspect_cells(weights, chosen_by, X, y).to_dict("records")
     assert not idle["follows_best"] and counting["follows_best"]
     assert idle["accuracy"] == idle["accuracy_held"] == counting["accuracy"] == 1
     # Held at its mean, it says of all sequences what it says of the mean one.
     mean_sums = np.cumsum(chosen_by.mean(axis=0, dtype=np.float64))
     expected = ((mean_sums >= 2.5) == (y[:, :, 0] == 1)).mean()
     assert counting["accuracy_held"] == pytest.approx(expected) and expected < 0.95
-    table = tabulate_correlations(weights, X).sort_values(["unit", "step"])
+    table = inside_lstm.tabulate_correlations(weights, X).sort_values(["unit", "step"])
     assert table.step.tolist() == [*range(1, 11)] * 2
     np.testing.assert_allclose(table.correlation, table.unit, atol=1e-6)  # 0 and 1
 
@@ -128,16 +115,13 @@ def cells():
 
 @pytest.fixture
 def by_step(cells):
-    steps = {1: [0.1, 0.9, 0.3, 1.0, 0.2, 0.4], 2: [0.1, 0.7, 0.3, 0.6, 0.2, 0.4]}
-    correlations = [
-        cells[["run", "unit"]].assign(step=step, correlation=values)
-        for step, values in steps.items()
-    ]
-    return summarize_correlations(pd.concat(correlations), cells)
+    both = pd.concat([cells[["run", "unit"]].assign(step=step) for step in (1, 2)])
+    both["correlation"] = [0.1, 0.9, 0.3, 1.0, 0.2, 0.4, 0.1, 0.7, 0.3, 0.6, 0.2, 0.4]
+    return inside_lstm.summarize_correlations(both, cells)
 
 
 def test_models_of_made_up_cells(cells, by_step):
-    models = summarize_models(cells)
+    models = inside_lstm.summarize_models(cells)
     assert models.index.tolist() == [1, 2]
     assert models.held.tolist() == [0.5, 0.7] and models["rank"].tolist() == [1, 2]
     np.testing.assert_allclose(models.others_held, [0.85, 0.675])
@@ -147,17 +131,17 @@ def test_models_of_made_up_cells(cells, by_step):
 
 
 def test_answer_about_made_up_cells(cells, by_step):
-    text = inside_lstm.answer(summarize_models(cells), by_step)
+    text = inside_lstm.answer(inside_lstm.summarize_models(cells), by_step)
     assert "in 2 models" in text and "0.650 (0.600 to 0.700) with it at step 2" in text
     assert "others there" not in text and "there has 0.250 (0.200 to 0.300)" in text
     assert "with that cell held at its mean 0.600 (0.500 to 0.700)" in text
     assert "held (median): lower by 0.163 (-0.025 to 0.350) in 2 runs" in text
     assert "in 1 of 2 models. So the sum is not in that cell alone" in text
     cells.loc[3, "accuracy_held"] = 0.5
-    text = inside_lstm.answer(summarize_models(cells), by_step)
-    assert text.endswith("in 2 of 2 models.")
+    models = inside_lstm.summarize_models(cells)
+    assert inside_lstm.answer(models, by_step).endswith("in 2 of 2 models.")
     alone = cells[cells.follows_best]
-    text = inside_lstm.answer(summarize_models(alone), by_step[by_step.cell == BEST])
+    text = inside_lstm.answer(inside_lstm.summarize_models(alone), by_step[by_step.cell == BEST])
     assert "there has none." in text and "So the sum" not in text
 
 
@@ -177,11 +161,6 @@ def test_the_lstm_set_by_hand_at_the_limit_itself():
     predictions = get_counting_model(4).predict(X, verbose=0)[:, 3, 0]
     assert (predictions > 0.5).tolist() == [True, False, True]
     assert get_labels(X)[:, 3, 0].tolist() == [1, 0, 1]
-
-
-def test_a_decay_is_that_of_keras():
-    schedule = keras.optimizers.schedules.CosineDecay(0.3, 6)
-    np.testing.assert_allclose(decay(0.3, 6), [schedule(step) for step in range(6)], atol=1e-7)
 
 
 def test_errors_by_distance():
@@ -204,77 +183,58 @@ def test_errors_by_distance():
         assert row.error_rate == pytest.approx(row.wrong / row.steps)
 
 
-def test_safe_distance():
-    rates = pd.Series([0.5, 0.001, 0.02, 0.009, 0.0], [0, 0.1, 0.3, 1, 3])
-    assert find_safe_distance(rates) == 1
-    assert find_safe_distance(rates * 0) == 0
-    assert find_safe_distance(rates + 0.01) == np.inf
-
-
 def test_models_to_search_among():
     models = find_smaller_model.get_models(4, (2, 10, 1, 3, 2))
     sizes = {name: model.count_params() for name, model in models.items()}
-    assert sizes == {
-        "bidirectional 10": 981,
-        "forward 3": 64,
-        "forward 2": 35,
-        "forward 1": 14,
-        "bidirectional 2": 69,
-        "bidirectional 1": 27,
-    }
-    assert next(iter(sizes)) == "bidirectional 10"  # its trainings take longest
+    # The first is the recipe: its trainings take longest.
+    names = [f"bidirectional {units}" for units in (10, 2, 1)]
+    assert [*sizes] == [*names, "forward 3", "forward 2", "forward 1"]
+    assert [*sizes.values()] == [981, 69, 27, 64, 35, 14]
 
 
 def test_which_trainings_are_made(monkeypatch):
-    def train(models, n_sequences, batch_size, options, weights):
-        weights[n_sequences, batch_size] = list(models)
-        rows = [{"direction": "forward", "units": 1}]
-        return pd.DataFrame(rows).assign(sequences=n_sequences, batch_size=batch_size)
+    def train(models, schedule, rates, n_sequences, n_runs, options, batch_size, **others):
+        made.append((n_sequences, batch_size, schedule, *rates, *models))
+        return pd.DataFrame({"model": [*models], "schedule": schedule, "update": n_sequences})
 
     def time_trainings(models, X, y, batch_size):
         assert X.shape == y.shape == (200 * batch_size, 3, 1)
         return {name: np.array([0.1, 0.25, 9]) * batch_size for name in models}
 
+    made = []
     monkeypatch.setattr(find_smaller_model, "train", train)
     monkeypatch.setattr(find_smaller_model, "time_trainings", time_trainings)
-    options = SimpleNamespace(timesteps=3, units=(1, 4), sequences=(10, 30, 10), seed=0)
-    options.batch_size = (1, 4, 1)
-    scores, made = find_smaller_model.train_all(options)
-    both = ["bidirectional 4", "forward 1"]
-    assert made == {(10, 1): ["forward 1"], (30, 1): ["forward 1"], (30, 4): both}
-    assert scores.seconds.tolist() == [10 * 0.25, 30 * 0.25, 8 * 1.0]
+    options = SimpleNamespace(timesteps=3, sequences=(30, 10, 30), batch_size=(4, 1), runs=2)
+    options.seed, options.learning_rate = 0, [0.5]
+    models = find_smaller_model.get_models(3, (1, 4))
+    scores, _ = find_smaller_model.train_all(models, options)
+    assert made[::2] == [
+        (10, 1, "constant", 0.001, "forward 1"),
+        (30, 1, "constant", 0.001, "forward 1"),
+        (30, 4, "constant", 0.001, "bidirectional 4", "forward 1"),
+    ]
+    assert made[1::2] == [(*of[:2], "falling", 0.5, *of[4:]) for of in made[::2]]
+    assert scores.parameters.tolist() == [14] * 4 + [201, 14] * 2
+    find_smaller_model.add_seconds(scores, models, options)
+    assert scores.seconds.tolist() == [10 * 0.25] * 2 + [30 * 0.25] * 2 + [30 * 1.0] * 4
 
 
 @pytest.fixture(scope="module")
 def trained():
-    """The recipe and one cell, trained a little: options, scores and weights."""
-    options = SimpleNamespace(timesteps=3, units=(1, 4), runs=3, seed=5, learning_rate=(0.001, 0.3))
-    models = find_smaller_model.get_models(options.timesteps, options.units)
-    weights = {}
-    return options, find_smaller_model.train(models, 200, 4, options, weights), weights
-
-
-def test_trainings(trained):
-    _, scores, weights = trained
-    assert scores.columns.tolist()[:8] == [*KEYS, "run", "learning_rate"]
-    by_training = ["units", "parameters", "schedule", "learning_rate"]
-    rates = ("constant", 0.001), ("decay", 0.001), ("decay", 0.3)
-    assert scores.groupby(by_training, sort=False).size().to_dict() == {
-        (*model, *rate): 3 for rate in rates for model in ((4, 201), (1, 14))
-    }
-    assert (scores["update"] == 50).all() and len(weights) == len(scores)
-    assert scores.training_accuracy.between(0, 1).all()
-    # A rate that falls from 0.001 changes little, but something.
-    (_, constant), (_, decayed) = scores[scores.learning_rate == 0.001].groupby("schedule")
-    apart = abs(constant.loss.to_numpy() - decayed.loss.to_numpy())
-    assert 0.0001 < apart.min() and apart.max() < 0.1
+    """The recipe and one cell, trained a little: models, options, scores and weights."""
+    options = SimpleNamespace(timesteps=3, sequences=(200,), batch_size=(4,), runs=3, seed=5)
+    options.learning_rate = (0.001, 0.3)
+    models = find_smaller_model.get_models(options.timesteps, (1, 4))
+    return models, options, *find_smaller_model.train_all(models, options)
 
 
 def test_errors_are_those_of_each_training(trained):
-    options, scores, weights = trained
-    is_recipe, is_falling = scores.units == 4, scores.learning_rate == 0.3
-    found = {"recipe": scores[is_recipe & is_falling], "smallest": scores[~is_recipe & is_falling]}
-    errors = find_smaller_model.tabulate_errors(found, weights, options)
+    models, options, scores, weights = trained
+    assert scores.columns.tolist()[:7] == [*KEYS, "run", "learning_rate"]
+    assert len(scores) == len(weights) == 3 * 2 * 3
+    falling = scores[scores.learning_rate == 0.3]
+    found = dict(list(falling.groupby("model")))
+    errors = find_smaller_model.tabulate_errors(found, models, weights, options.seed)
     totals = errors.groupby(["model", "run"])[["wrong", "steps"]].sum()
     assert totals.loc["set by hand"].to_numpy().tolist() == [[0, 30_000]]
     for name, rows in found.items():
@@ -282,72 +242,63 @@ def test_errors_are_those_of_each_training(trained):
         np.testing.assert_allclose(shares, 1 - rows.accuracy, atol=0.015)
 
 
-def test_decays_are_chosen_by_whole_sequences_right(trained, capsys):
-    options, scores, _ = trained
+def test_falling_rates_are_chosen_by_whole_sequences_right(trained, capsys):
+    models, options, scores, _ = trained
     better = scores.learning_rate == 0.3  # but the loss is higher
-    scores = scores.assign(sequence_accuracy=0.5 + better / 4, loss=1.0 + better, seconds=2.0)
-    reported = find_smaller_model.report(scores, {"floor": {"loss": 0.5}}, options)
-    assert set(reported[reported.schedule == "decay"].learning_rate) == {0.3}
-    assert reported.groupby(KEYS).size().tolist() == [3] * 4
-    assert "decays at a rate chosen by the other runs, mean of 3 runs" in capsys.readouterr().out
+    scores = scores.assign(sequence_accuracy=0.5 + better / 4, loss=1.0 + better)
+    reported = find_smaller_model.report(scores, models, {"loss": 0.5}, options)
+    assert set(reported[reported.schedule == "falling"].learning_rate) == {0.3}
+    assert reported.groupby(KEYS).size().tolist() == [3] * 4 and (reported.seconds > 0).all()
+    assert "rates at a rate chosen by the other runs, mean of 3 runs" in capsys.readouterr().out
 
 
 @pytest.fixture
 def small_scores():
     """A recipe and smaller models: two runs each."""
     models = [
-        # direction, units, parameters, sequences, batch, schedule, rates, whole right, of 100, time
-        ("bidirectional", 50, 20_901, 500, 10, "constant", 0.001, (0.8, 0.9), (0.9, 1.0), 2.0),
-        ("bidirectional", 50, 20_901, 500, 10, "decay", 0.01, (0.95, 0.97), (1.0, 1.0), 2.0),
-        ("forward", 1, 14, 500, 10, "constant", 0.001, (0.1, 0.2), (0.1, 0.2), 0.01),
-        ("forward", 1, 14, 500, 1, "decay", 0.03, (0.9, 0.9), (0.9, 0.9), 0.5),
-        ("forward", 5, 146, 100, 1, "decay", 0.1, (0.86, 0.86), (0.9, 0.9), 0.25),
+        # model, parameters, sequences, batch, schedule, rates, whole right, of 100, time
+        ("bidirectional 50", 20_901, 500, 10, "constant", 0.001, (0.8, 0.9), (0.9, 1.0), 2.0),
+        ("bidirectional 50", 20_901, 500, 10, "falling", 0.01, (0.95, 0.97), (1.0, 1.0), 2.0),
+        ("forward 1", 14, 500, 10, "constant", 0.001, (0.1, 0.2), (0.1, 0.2), 0.01),
+        ("forward 1", 14, 500, 1, "falling", 0.03, (0.9, 0.9), (0.9, 0.9), 0.5),
+        ("forward 5", 146, 100, 1, "falling", 0.1, (0.86, 0.86), (0.9, 0.9), 0.25),
     ]
     names = [*KEYS, "learning_rate", "sequence_accuracy", "accuracy_on_100", "seconds"]
     scores = pd.DataFrame(models, columns=names).assign(run=[[1, 2]] * 5)
-    scores["training_accuracy"] = [[0.98, 0.99]] * 5
-    several = ["run", "sequence_accuracy", "accuracy_on_100", "training_accuracy"]
-    scores = scores.explode(several, ignore_index=True)
+    measures = ["sequence_accuracy", "accuracy_on_100"]
+    scores = scores.explode(["run", *measures], ignore_index=True)
     scores.loc[7, "learning_rate"] = 0.1
-    return scores.astype({name: float for name in several[1:]})
+    return scores.astype(dict.fromkeys(measures, float))
 
 
 def test_recommended_models(small_scores):
     found = find_smaller_model.recommend(small_scores)
-    assert {name: rows.index.tolist() for name, rows in found.items()} == {
-        "recipe": [0, 1],
-        "smallest": [6, 7],
-        "fastest": [8, 9],
-        "most right": [2, 3],
-    }
+    expected = {"recipe": [0, 1], "smallest": [6, 7], "fastest": [8, 9], "most right": [2, 3]}
+    assert {name: rows.index.tolist() for name, rows in found.items()} == expected
     recipe, smallest, fastest, best = find_smaller_model.answer(found).splitlines()
-    assert recipe.startswith("Answer: the lesson's recipe, bidirectional with 20,901 parameters")
-    assert "learning rate 0.001, 2 seconds: whole sequences right 0.850" in recipe
-    assert "all of 100 in 1 of 2 runs" in recipe and "0.950 (0.900 to 1.000) on 100" in recipe
-    assert "0.9800 to 0.9900 in single runs" in recipe
-    assert "forward with 14 parameters, 500 sequences, 1 per update" in smallest
-    assert "falling to 0 from 0.03 or 0.1, 0.5 seconds" in smallest
-    assert "that minus the recipe's: higher by 0.050 (0.000 to 0.100)" in smallest
-    assert "fastest, forward with 146 parameters" in fastest and "0.25 seconds" in fastest
-    assert "0.960 (0.950 to 0.970), all of 100 in 2 of 2 runs; that" in best
-    found = find_smaller_model.recommend(small_scores[:2])
-    assert find_smaller_model.answer(found).endswith(
-        "\nNo other model gets as many whole sequences right."
-    )
+    assert recipe.startswith("Answer: the lesson's recipe, bidirectional 50 with 20,901 parameters")
+    assert "constant learning rate of 0.001, 2 seconds: whole sequences right 0.850" in recipe
+    assert recipe.endswith("all of 100 in 1 of 2 runs.")
+    assert "forward 1 with 14 parameters, 500 sequences, 1 per update" in smallest
+    assert "falling learning rate of 0.03 or 0.1, 0.5 seconds" in smallest
+    assert "minus the recipe's: higher by 0.050 (0.000 to 0.100)" in smallest
+    assert "fastest, forward 5 with 146 parameters" in fastest and "0.25 seconds" in fastest
+    assert "0.960 (0.950 to 0.970), all of 100 in 2 of 2 runs; minus" in best
+    text = find_smaller_model.answer(find_smaller_model.recommend(small_scores[:2]))
+    assert text.endswith("\nNo other model gets as many whole sequences right.")
 
 
 def test_answer_about_100_percent():
-    errors = pd.DataFrame({"distance": DISTANCES, "steps": 10, "wrong": [4, 1, *[0] * 7]})
+    errors = pd.DataFrame({"distance": DISTANCES, "steps": 1000, "wrong": [400, 1, 10, *[9] * 6]})
     errors = pd.concat([errors.assign(model=name) for name in ("recipe", "most right")])
-    errors.loc[errors.model == "recipe", "wrong"] = 10
+    errors.loc[errors.model == "recipe", "wrong"] = 1000
     text = find_smaller_model.answer_perfect(errors, {"sequence_accuracy": 0.99999}, 0.00002)
-    assert "within 2e-05 of the limit" in text
     assert "within 0.0003 of it, the most right trained model gets 40% wrong" in text
-    assert "fewer than 1% from a distance of 0.001 on." in text
+    assert "within 2e-05 of the limit" in text and "fewer than 1% from 0.003 on." in text
     assert "gets 99,999 of 100,000 sequences right" in text
     recipe = errors[errors.model == "recipe"]
     text = find_smaller_model.answer_perfect(recipe, {"sequence_accuracy": 1}, 0.00002)
-    assert "100% wrong, fewer than 1% at none." in text
+    assert "100% wrong, and fewer than 1% at no distance." in text
 
 
 @pytest.mark.parametrize(("n_features", "n_outputs"), [(1, 1), (12, 9)])
@@ -364,27 +315,20 @@ def test_pairs_are_the_nearest(n_features, n_outputs):
     one, two = (np.polyval(np.polyfit(sizes, of, 2), all_units) for of in (one, two))
     for n_units, n_parameters in zip(all_units, one, strict=True):
         expected = all_units[np.argmin(abs(two - n_parameters))]
-        assert matching_units(n_units, n_features, n_outputs) == expected
+        assert compare_sizes.matching_units(n_units, n_features, n_outputs) == expected
 
 
 def test_pairs_of_like_size():
-    pairs = get_pairs((40, 10, 20, 10))
-    assert pairs == [
-        ("bidirectional 7", "forward 10"),
-        ("bidirectional 14", "forward 20"),
-        ("bidirectional 28", "forward 40"),
-        ("bidirectional 7", "forward 40"),
-    ]
-    models = {name: get_named_model(5, name) for name in pairs[0]}
+    pairs = compare_sizes.get_pairs((40, 10, 20, 10))
+    assert pairs[0] == ("bidirectional 7", "forward 10")
+    assert [name.split()[1] for pair in pairs for name in pair] == "7 10 14 20 28 40 7 40".split()
+    models = {name: compare_sizes.get_named_model(5, name) for name in pairs[0]}
     assert [len(model.layers[0].get_weights()) for model in models.values()] == [6, 3]
     scores = pd.DataFrame({"model": ["forward 10", "bidirectional 7"], "run": 1, "loss": 0.5})
-    assert split_names(scores, models).to_dict("list") == {
-        "direction": ["forward", "bidirectional"],
-        "units": [10, 7],
-        "parameters": [491, 519],
-        "run": [1, 1],
-        "loss": [0.5, 0.5],
-    }
+    split = compare_sizes.split_names(scores, models)
+    assert split.columns.tolist() == ["direction", "units", "parameters", "run", "loss"]
+    assert split[:1].to_numpy().tolist() == [["forward", 10, 491, 1, 0.5]]
+    assert split[1:].to_numpy().tolist() == [["bidirectional", 7, 519, 1, 0.5]]
 
 
 def test_the_loss_of_a_sequence():
@@ -395,17 +339,10 @@ def test_the_loss_of_a_sequence():
 
 
 def test_answers_about_sizes():
-    losses = {
-        ("forward", 100): [0.3, 0.5],
-        ("bidirectional", 110): [0.1, 0.2],
-        ("forward", 1000): [0.1, 0.1],
-        ("bidirectional", 1100): [0.1, 0.1],
-    }
-    scores = pd.DataFrame(
-        {"direction": direction, "parameters": size, "run": run, "loss": loss}
-        for (direction, size), of_runs in losses.items()
-        for run, loss in enumerate(of_runs, 1)
-    )
+    runs = [("forward", 100, 0.3, 0.5), ("bidirectional", 110, 0.1, 0.2)]
+    runs += [("forward", 1000, 0.1, 0.1), ("bidirectional", 1100, 0.1, 0.1)]
+    scores = pd.DataFrame(runs, columns=["direction", "parameters", 1, 2])
+    scores = scores.melt(["direction", "parameters"], var_name="run", value_name="loss")
     scores = pd.concat([scores.assign(timesteps=7), scores.assign(timesteps=9, loss=0.5)])
     scores["sequence_loss"] = scores.loss * scores.timesteps
     views = [View("at 0.001", scores), View("chosen", scores.assign(loss=2 * scores.loss))]
@@ -415,18 +352,13 @@ def test_answers_about_sizes():
     assert "9 time steps" in second and "sizes: higher by 0.000 in 2 runs" in second
     assert "7 time steps, chosen" in third and "lower by 0.250" in third
     forward, both, of_nine, _ = compare_sizes.answer_growth(views[0]).split("; ")
-    assert forward.endswith(
-        "at 0.001: forward, 7 time steps: 0.250 (0.200 to 0.300) per step, 1.750 (1.400 to 2.100)"
-        " per sequence"
-    )
-    assert of_nine.startswith("forward, 9 time steps: 0.500") and both.startswith(
-        "bidirectional, 7"
-    )
+    assert "at 0.001: forward, 7 time steps: 0.250 (0.200 to 0.300) per step, 1.750" in forward
+    assert of_nine.startswith("forward, 9 time steps: 0.500") and "bidirectional, 7" in both
 
 
 def test_last_state_predicts_all_labels():
     model = get_last_state_model(4, n_units=3)
-    X, y = get_sequences(5, 4, 0)
+    X, _ = get_sequences(5, 4, 0)
     lstm, output, _ = model.layers
     assert lstm(X).shape == (5, 3) and model.count_params() == 60 + 4 * 3 + 4
     rng = np.random.default_rng(0)
@@ -434,6 +366,4 @@ def test_last_state_predicts_all_labels():
     output.set_weights([kernel, bias])
     hidden_state = run_lstm(X, *lstm.get_weights())["hidden_state"]
     expected = 1 / (1 + np.exp(-(hidden_state[:, -1] @ kernel + bias)))
-    predictions = np.asarray(model(X))
-    assert predictions.shape == y.shape
-    np.testing.assert_allclose(predictions[:, :, 0], expected, atol=1e-6)
+    np.testing.assert_allclose(model(X), expected[:, :, None], atol=1e-6)
