@@ -29,8 +29,8 @@ SMALL = {
     "extensions.compare_depths": MANY_RATES,
     "extensions.compare_learning_rates": MANY_RATES.replace("--timesteps 4", "--timesteps 2"),
     "extensions.compare_outputs": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
-    "extensions.compare_settings": MANY_RATES.replace("--batch-size 2", "--batch-size 1 2"),
     "extensions.compare_schedules": "--sequences 6 --learning-rate 0.001 0.02 --runs 2",
+    "extensions.compare_settings": MANY_RATES.replace("--batch-size 2", "--batch-size 1 2"),
     "extensions.compare_sizes": MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
     "extensions.compare_variants": MANY_RUNS,
     "extensions.find_smaller_model": MANY_RUNS.replace("--units 3", "--units 1 4"),
@@ -66,13 +66,13 @@ extensions.compare_learning_rates losses 12 {LOSSES} lstm_forw {ALIGNED} lstm_fo
 extensions.compare_learning_rates scores 48 model run learning_rate update updates_to_learn \
   loss accuracy sequence_accuracy
 extensions.compare_outputs scores 12 sequences {SCORES}
-extensions.compare_settings scores 84 setting {SCORES}
-extensions.compare_settings verdicts 48 setting update view one other words mean low high
 extensions.compare_schedules levels 80 model schedule rate rates runs measure words mean low high \
   smallest largest at_1
 extensions.compare_schedules scores 32 schedule model run learning_rate update training_accuracy \
   loss accuracy sequence_accuracy accuracy_on_100
 extensions.compare_schedules verdicts 32 model comparison measure words mean low high
+extensions.compare_settings scores 96 setting {SCORES}
+extensions.compare_settings verdicts 52 setting update view one other words mean low high
 extensions.compare_sizes scores 16 timesteps direction units parameters {TRAINED} \
   sequence_accuracy sequence_loss
 extensions.compare_variants scores 16 timesteps {SCORES}

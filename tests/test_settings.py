@@ -8,6 +8,8 @@ import pytest
 from matplotlib import pyplot as plt
 from scipy import stats
 
+import compare_directions
+import compare_merge_modes
 from extensions import compare_settings
 from extensions.compare_settings import CLAIMS, get_outcome, get_settings, is_trained_longer
 
@@ -61,12 +63,29 @@ def test_one_thing_differs_at_a_time():
         model: [name for name, of in settings.items() if is_trained_longer(model, of)]
         for model in ("lstm_forw", "bilstm_mul")
     }
-    both_ways = ["10 steps, 20 units, 1 per update", "30 steps", "5 units"]
-    assert longer == {"lstm_forw": [*both_ways, "100 units"], "bilstm_mul": both_ways}
-    gaps = compare_settings.describe_gaps(settings)
-    assert "all models with 100 steps; " in gaps and "all models with 32 per update." in gaps
-    assert "bilstm_con, bilstm_sum, bilstm_mul, bilstm_ave with 100 units" in gaps
-    assert "with 30" not in gaps and "lstm_forw, " not in gaps
+    one_per_update = ["10 steps, 20 units, 1 per update", "30 steps", "100 steps", "5 units"]
+    assert longer == {"lstm_forw": list(settings), "bilstm_mul": one_per_update}
+    assert compare_settings.describe_gaps(settings).endswith(
+        "; ten times the updates for bilstm_con, bilstm_sum, bilstm_mul, bilstm_ave with 100 units;"
+        " ten times the updates for bilstm_con, bilstm_sum, bilstm_mul, bilstm_ave with 32 per"
+        " update."
+    )
+    settings["long"] = {"timesteps": 101, "units": 20, "batch_size": 1}
+    assert compare_settings.describe_gaps(settings).endswith("updates for all models with long.")
+
+
+def test_models_are_those_of_the_other_scripts():
+    """But for TimeDistributed, which changes nothing: with the same weights, the same outputs."""
+    models = compare_settings.get_models(4, 3)
+    others = {
+        **compare_merge_modes.get_models(4, n_units=3),
+        "lstm_forw": compare_directions.get_models(4, n_units=3)["lstm_forw"],
+    }
+    assert {*models} == {name for pair in CLAIMS for name in pair}
+    X = np.random.default_rng(0).random((2, 4, 1))
+    for name, other in others.items():
+        models[name].set_weights(other.get_weights())
+        np.testing.assert_allclose(models[name](X), other(X), atol=1e-6)
 
 
 @pytest.mark.parametrize("largest", [{}, {"units": 3}, {"units": 2}])
@@ -93,9 +112,9 @@ def test_who_is_trained_how_long(largest, monkeypatch):
     kept = scores.groupby("model")["update"].agg(list).to_dict()
     assert kept == {name: [6, 60] if name in longer else [6] for name in names}
     assert all(settings["fresh"] and steps == 4 and n == 6 for _, steps, n, settings in trained)
-    setting["batch_size"] = 32
+    setting["batch_size"] = 33
     assert {*compare_settings.train(setting, SimpleNamespace(sequences=6))["update"]} == {6}
-    assert trained[-1][2] == 6 * 32 and trained[-1][3]["batch_size"] == 32
+    assert trained[-1][2] == 6 * 33 and trained[-1][3]["batch_size"] == 33
 
 
 def test_words_by_hand():
