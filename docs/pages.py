@@ -9,6 +9,7 @@ the lines up to the second are what that call wrote. So edit the call, and run t
 """
 
 import sys
+import textwrap
 from functools import cache
 
 import pandas as pd
@@ -18,6 +19,13 @@ from common.floors import get_known, score_backward
 from docs.summaries import FOLDER
 
 ROOT = FOLDER.parent.parent
+RECORDINGS = {  # models of extensions/classify_recordings.py
+    "forward": "forward",
+    "backward": "backward",
+    "bidirectional": "bidirectional",
+    "the trap: bidirectional, last output": "last output",
+}
+TRAP = "last output"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -82,13 +90,21 @@ def seconds(*scripts):
     """Return about how long some scripts take on two cores: `70 seconds`, or `3 minutes`."""
     times = pd.read_csv(FOLDER / "seconds.csv", index_col="script").processor_seconds
     total = times[list(scripts)].sum() / 2
+    if total > 180:
+        return f"{total / 60:.0f} minutes"
     return f"{total:.0f} seconds" if total < 20 else f"{5 * round(total / 5)} seconds"
+
+
+def command(script, runs=30):
+    """Write the command of an extension, with the time and the runs that it takes."""
+    print(f"`python -m extensions.{script}` (about {seconds(script)}, {runs} runs)")
 
 
 def answers(script, seed=0):
     """Write what a script has printed as its answer."""
     print("```text")
-    print((FOLDER / f"{script}_seed{seed}.txt").read_text(encoding="utf-8"), end="")
+    for line in (FOLDER / f"{script}_seed{seed}.txt").read_text(encoding="utf-8").splitlines():
+        print(textwrap.fill(line, 100, subsequent_indent="  ", drop_whitespace=True))
     print("```")
 
 

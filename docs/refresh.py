@@ -81,6 +81,13 @@ def write_seconds(seconds):
         csv.writer(file, lineterminator="\n").writerows(rows)
 
 
+def write_pages(seed, output):
+    """Summarize what the scripts have left in a folder, and write the numbers into the pages."""
+    of_seed = ["--seed", str(seed), "--output", output]
+    for module, options in (("docs.summaries", of_seed), ("docs.pages", [])):
+        subprocess.run([sys.executable, "-m", module, *options], cwd=ROOT, check=True)
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -100,9 +107,7 @@ def main():
         for name in seconds:
             for figure in output.glob(f"{name}*.png"):
                 shutil.copy(figure, ROOT / "docs" / "figures")
-    of_seed = ["--seed", str(arguments.seed), "--output", output]
-    for module, options in (("docs.summaries", of_seed), ("docs.pages", [])):
-        subprocess.run([sys.executable, "-m", module, *options], cwd=ROOT, check=True)
+    write_pages(arguments.seed, output)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ REFERENCES = {  # what the other models are compared with, minus it
     "compare_cells": ["lstm_forw", "bilstm_con"],
     "compare_variants": ["standard"],
     "compare_depths": ["bilstm_x1", "bilstm_x2"],
-    "compare_outputs": ["TimeDistributed"],
+    "compare_outputs": ["time_distributed"],
     "variable_length": ["forward"],
     "classify_recordings": ["forward", "backward", "bidirectional"],
     "sine_to_cosine": ["forward"],

@@ -80,31 +80,51 @@ def test_every_file_is_linked_or_stands_in_a_command():
 def test_figures():
     figures = {path.name for path in (ROOT / "docs" / "figures").glob("*.png")}
     shown = set(re.findall(r"\]\((?:docs/)?figures/([^)]+)\)", TEXT))
-    sys.path.insert(0, str(ROOT / "docs"))
-    refreshed = {
-        f"{script.split('.')[-1]}.png" for script in importlib.import_module("refresh").SCRIPTS
-    }
-    assert figures == shown == refreshed
+    refresh = importlib.import_module("docs.refresh")
+    refreshed = {script.split(".")[-1] for script in refresh.SCRIPTS | refresh.LONG}
+    assert figures == shown
+    assert refreshed <= {path.removesuffix(".png") for path in figures}
     assert all((ROOT / "docs" / "figures" / figure).stat().st_size < 250_000 for figure in figures)
 
 
 def test_refresh_copies_all_figures_or_none(tmp_path, monkeypatch):
     refresh = importlib.import_module("docs.refresh")
     monkeypatch.setattr(refresh, "ROOT", tmp_path)
+    monkeypatch.setattr(refresh, "write_pages", lambda seed, output: None)
+    monkeypatch.setattr(sys, "argv", ["refresh.py", "--output", str(tmp_path / "new")])
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     figure = tmp_path / "docs" / "figures" / "data.png"
     figure.parent.mkdir(parents=True)
     figure.write_text("old")
-    monkeypatch.setattr(refresh, "SCRIPTS", ["data", "no_such_script"])
+    monkeypatch.setattr(refresh, "SCRIPTS", {"data": [], "no_such_script": []})
     with pytest.raises(SystemExit, match="no_such_script ended with status 1"):
         refresh.main()
     assert figure.read_text() == "old"
-    monkeypatch.setattr(refresh, "SCRIPTS", ["data"])
+    monkeypatch.setattr(refresh, "SCRIPTS", {"data": []})
     refresh.main()
-    assert figure.read_bytes() == (tmp_path / "results" / "data.png").read_bytes()
+    assert figure.read_bytes() == (tmp_path / "new" / "seed0" / "data.png").read_bytes()
+    assert (tmp_path / "docs" / "summaries" / "seconds.csv").read_text().startswith("script,")
     monkeypatch.setattr(refresh, "LARGEST_FIGURE", 1000)
     with pytest.raises(SystemExit, match="larger than 1,000 bytes"):
         refresh.main()
+
+
+def test_numbers_on_the_pages_are_those_of_the_summaries(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["pages.py", "--check"])
+    with pytest.raises(SystemExit) as end:
+        importlib.import_module("docs.pages").main()
+    assert end.value.code == 0
+
+
+SETTINGS = {"0.001", "0.003", "0.006", "0.0002", "0.0003", "0.0001"}  # learning rates
+OF_OTHERS = {"0.9817"}  # as published
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/claims.md", "docs/questions.md"])
+def test_no_result_is_typed_by_hand(page):
+    text = re.sub(r"]]] -->.*?<!-- \[\[\[end", "", prose(ROOT / page), flags=re.DOTALL)
+    assert not re.findall(r".*±\s*\d.*", text)
+    assert set(re.findall(r"\b\d\.\d{3,}\b", text)) <= SETTINGS | OF_OTHERS
 
 
 def script_of(words):
