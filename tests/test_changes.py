@@ -1,4 +1,6 @@
-"""README's table of what changed since 2017: both sides, where the old one still runs."""
+"""What changed since 2017, docs/changes.md: both sides, where the old one still runs."""
+
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,6 +16,8 @@ from lstm_forward import get_lstm_model
 X, y = get_sequences(8, 6, 0)
 KERAS = tuple(int(number) for number in keras.__version__.split(".")[:2])
 FIRST_WITH_BUG = 3, 14  # of TimeDistributed
+FIRST_WITHOUT_MASKS = 3, 16  # on what recurrent layers and TimeDistributed return
+ANSWERS = Path(__file__).parent.parent / "docs" / "answers.md"
 
 
 def old_model(**settings):
@@ -155,3 +159,62 @@ def test_bidirectional_reads_the_future(bidirectional):
     changed[:, -1] += 1
     first, first_of_changed = (model.predict(x, verbose=0)[:, 0] for x in (X, changed))
     assert np.array_equal(first, first_of_changed) == (not bidirectional)
+
+
+@pytest.fixture(scope="module")
+def padded():
+    """Run the example of docs/answers.md; return what it names, and labels changed at padding."""
+    _, answer = ANSWERS.read_text(encoding="utf-8").split("## How do I pad?\n")
+    names = {}
+    exec(answer.split("```python\n")[1].split("```")[0], names)
+    X, y, weights = names["X"], names["y"], names["weights"]
+    assert X.shape == y.shape == (3, 6, 1) and weights.sum(axis=1).tolist() == [2, 5, 6]
+    return names | {"changed_y": np.where(weights[:, :, None] == 1, y, 1 - y)}
+
+
+def get_largest_difference(model, X, weights):
+    """Return by how much padding changes what a model predicts at real time steps."""
+    return max(
+        np.abs(np.asarray(model(sequence[None, :length]))[0] - of_padded[:length]).max()
+        for sequence, of_padded, length in zip(
+            X, np.asarray(model(X)), weights.sum(axis=1).astype(int), strict=True
+        )
+    )
+
+
+def test_masks_are_for_each_layer_and_for_the_loss(padded):
+    model, X, weights = padded["model"], padded["X"], padded["weights"]
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(size=some.shape) for some in model.get_weights()])
+    same_layers = (layer for layer in model.layers if layer.weights)
+    old = keras.Sequential([keras.Input((None, 1)), layers.Masking(-1.0), *same_layers])
+    assert get_largest_difference(model, X, weights) < 1e-6
+    assert (get_largest_difference(old, X, weights) > 1e-3) == (KERAS >= FIRST_WITHOUT_MASKS)
+
+    p = model.predict(X, verbose=0)[weights == 1].astype(float)
+    is_one = padded["y"][weights == 1] == 1
+    by_hand = -np.log(np.where(is_one, p, 1 - p)).mean(), ((p > 0.5) == is_one).mean()
+    for labels in (padded["y"], padded["changed_y"]):
+        scores = model.evaluate(X, labels, sample_weight=weights, verbose=0)
+        assert scores == pytest.approx(by_hand, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.LSTM(3, return_sequences=True),
+        layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+        layers.TimeDistributed(layers.Dense(3)),
+    ],
+)
+def test_masks_reach_the_loss_by_themselves_before_keras_3_16(padded, layer):
+    # With a bias of 0 it would predict 0.5 for padding, and both labels would lose the same.
+    output = layers.Dense(1, activation="sigmoid", bias_initializer="ones")
+    model = keras.Sequential([keras.Input((6, 1)), layers.Masking(-1.0), layer, output])
+    model.compile(loss="binary_crossentropy")
+    X = padded["X"]
+    losses = [
+        float(model.compute_loss(X, labels, model(X)))
+        for labels in (padded["y"], padded["changed_y"])
+    ]
+    assert (losses[0] == losses[1]) == (KERAS < FIRST_WITHOUT_MASKS)
