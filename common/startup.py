@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -81,6 +82,8 @@ def _import_keras():
         with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
             tf.function(lambda: tf.constant(0), jit_compile=True)()
         tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
+    # From Keras 3.16 on each recurrent layer warns that it passes no mask on. None has to.
+    warnings.filterwarnings("ignore", "Layer .* mask attached", UserWarning)
 
 
 def _get_beginning():

@@ -2,50 +2,63 @@
 
     python -m docs.compare_seeds
 
-prints each comparison that the scripts' answers make, from the summaries in docs/summaries, with
-the words of seed 0 and of seed 1, first those that differ.
+prints each comparison of the summaries in docs/summaries with the words of seed 0 and of seed 1,
+first those that differ.
 """
 
 import re
+from pathlib import Path
+
+import pandas as pd
 
 from docs.summaries import FOLDER
 
 VERDICTS = "lower by|higher by|alike, to within|no clear difference|sooner|later"
-SAYS_SO = re.compile(rf"^(.*?): ?({VERDICTS})(.*)$")
+SAYS_SO = re.compile(rf"(.*?):? ?((?:{VERDICTS}).*)")
+NUMBERS = ["value", "words", "mean", "low", "high"]
 
 
-def read_verdicts(path):
-    """Return the verdicts of a file of answers.
+def read_facts(path):
+    """Return the verdicts of a table of facts: a dict of what is compared to the words."""
+    facts = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if "words" not in facts:
+        return {}
+    compared = facts[facts.words != ""]
+    names = compared.drop(columns=NUMBERS, errors="ignore")
+    if "minus" in names:
+        names["minus"] = "minus " + names.minus
+    what = names.agg(" ".join, axis=1).str.split().str.join(" ")
+    return dict(zip(what, compared.words, strict=True))
 
-    Returns:
-        Dict of what is compared to the words: `lower by` and `0.063 ± 0.006`.
-    """
-    verdicts, last = {}, ""
+
+def read_answers(path):
+    """Return the verdicts of printed answers: a dict of what is compared to the words."""
+    verdicts, conditions = {}, ""
     for line in path.read_text(encoding="utf-8").splitlines():
-        # The conditions stand once, before the first comparison of a line.
-        conditions, _, rest = line.partition(": ")
-        last = conditions if line.startswith("Answer") else last
-        for clause in (rest if line.startswith("Answer") else line).strip(" .").split("; "):
+        if line.startswith("Answer"):  # the conditions stand before the first comparison
+            conditions, _, line = line.removeprefix("Answer, ").partition(": ")
+        for clause in line.strip(" .").split("; "):
             if found := SAYS_SO.match(clause):
-                what = f"{last.removeprefix('Answer, ')}: {found[1]}"
-                verdicts[what] = (found[2], found[3].strip(" ,."))
+                verdicts[f"{conditions}: {found[1]}"] = found[2]
     return verdicts
 
 
 def main():
     same, differing = [], []
-    for first in sorted(FOLDER.glob("*_seed0.txt")):
-        second = first.with_name(first.name.replace("seed0", "seed1"))
-        if not second.exists():
-            print(f"{first.name}: no second seed")
+    for first in sorted(FOLDER.glob("*_seed0.*")):
+        script, second = first.name.split("_seed0")[0], str(first).replace("_seed0", "_seed1")
+        if first.suffix == ".txt" and any(FOLDER.glob(f"{script}*_seed0.csv")):
+            continue  # the facts are the same, and have more
+        read = read_facts if first.suffix == ".csv" else read_answers
+        if not Path(second).exists():
+            print(f"{script}: no second seed")
             continue
-        script = first.name.removesuffix("_seed0.txt")
-        ours, others = read_verdicts(first), read_verdicts(second)
-        for what in ours:
-            other = others.get(what, ("absent", ""))
-            both = f"    seed 0: {' '.join(ours[what])}\n    seed 1: {' '.join(other)}"
-            rows = same if ours[what][0] == other[0] else differing
-            rows.append(f"{script}, {what}\n{both}")
+        others = read(Path(second))
+        for what, ours in read(first).items():
+            theirs = others.get(what, "absent")
+            is_same = re.match(VERDICTS, ours)[0] == (re.match(VERDICTS, theirs) or [""])[0]
+            row = f"{script}, {what}\n    seed 0: {ours}\n    seed 1: {theirs}"
+            (same if is_same else differing).append(row)
     print(*differing, *same, sep="\n")
     print(f"{len(same)} verdicts of {len(same) + len(differing)} are the same with both seeds.")
 

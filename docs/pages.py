@@ -8,6 +8,7 @@ markers of cog (https://cog.readthedocs.io). The first holds a call of a functio
 the lines up to the second are what that call wrote. So edit the call, and run this command.
 """
 
+import re
 import sys
 import textwrap
 from functools import cache
@@ -26,6 +27,7 @@ RECORDINGS = {  # models of extensions/classify_recordings.py
     "the trap: bidirectional, last output": "last output",
 }
 TRAP = "last output"
+CHOSEN = "at a rate chosen by three other runs"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -68,17 +70,30 @@ def table(headings, rows):
         print(f"| {' | '.join(cells)} |")
 
 
+def agree(ours, theirs):
+    """Return the verdict of two seeds: what both say, or else `no clear difference`.
+
+    Args:
+        ours, theirs: words such as `lower by 0.007 ± 0.004 (within 0.01)`.
+    """
+    if all("within 0.01" in words for words in (ours, theirs)):
+        return "alike, to within 0.01"
+    verdicts = {re.match("lower|higher|sooner|later|", words)[0] for words in (ours, theirs)}
+    return verdicts.pop() or "no clear difference" if len(verdicts) == 1 else "no clear difference"
+
+
 def both_seeds(heading, *rows):
-    """Write a table of differences in words, a column for each of two seeds.
+    """Write a table of differences in words, a column for each of two seeds, and their verdict.
 
     Args:
         heading: of the first column: what is compared.
         *rows: tuples of a label and of what `difference` takes.
     """
-    table(
-        [heading, "seed 0", "seed 1"],
-        [[label, *(difference(*which, seed=seed) for seed in (0, 1))] for label, *which in rows],
-    )
+    cells = []
+    for label, *which in rows:
+        words = [difference(*which, seed=seed) for seed in (0, 1)]
+        cells.append([label, *words, f"**{agree(*words)}**"])
+    table([heading, "seed 0", "seed 1", "both"], cells)
 
 
 def say(sentence):
@@ -95,16 +110,116 @@ def seconds(*scripts):
     return f"{total:.0f} seconds" if total < 20 else f"{5 * round(total / 5)} seconds"
 
 
+def models_and_baselines(script, first, names, baselines):
+    """Return the rows of a table: the models of a comparison, then what needs no training.
+
+    Args:
+        script: its name.
+        first: the model that the others are compared with.
+        names: of the models.
+        baselines: names of predictors as for `known`.
+    """
+    rows = []
+    for name in names:
+        which = {"model": name, "view": "published"}
+        values = [find(script, minus="", measure=of, **which).value for of in ("loss", "accuracy")]
+        minus = find(script, minus=first, measure="loss", **which).value if name != first else ""
+        rows.append([f"`{name}`", *values, minus])
+    return rows + [[name, known(name), known(name, "accuracy"), ""] for name in baselines]
+
+
+def printed(script):
+    """Return the lines that a single run ends with."""
+    return (FOLDER / f"{script}_seed0.txt").read_text(encoding="utf-8").rstrip()
+
+
+def memory(view, names, seed=0):
+    """Write how many runs of models learn to remember, and the median of the updates, by length.
+
+    Args:
+        view: how its words begin: `at 0.001`, or `at a rate`.
+        names: of models.
+        seed: of the runs.
+    """
+    facts = get_facts("long_memory_learned", seed)
+    facts = facts[facts["view"].str.startswith(view)]
+    lengths = facts.timesteps.unique()
+    rows = []
+    for name in names:
+        cells = {length: "not tried" for length in lengths}
+        for row in facts[facts.model == name].itertuples():
+            median = f"; {float(row.median):,.0f}" if row.median != "inf" else ""
+            cells[row.timesteps] = f"{row.learned} of {row.runs}{median}"
+        rows.append([name, *cells.values()])
+    table(["runs that learn; median of updates", *(f"{length} steps" for length in lengths)], rows)
+
+
+def settings(*pairs):
+    """Write the differences at other lengths, sizes and batches, each at a rate of its own.
+
+    Args:
+        *pairs: of names of models: the first minus the second.
+    """
+    facts = get_facts("compare_settings_verdicts")
+    facts = facts[facts["view"] == CHOSEN]
+    found = facts.set_index(["one", "other", "setting", "update"]).words
+    updates = facts["update"].unique()
+    rows = []
+    for one, other in pairs:
+        for setting in facts.setting.unique():
+            words = [found.get((one, other, setting, update), "not tried") for update in updates]
+            rows.append([f"`{one}` minus `{other}`, {setting}", *words])
+    table(["test loss", *(f"{int(update):,} updates" for update in updates)], rows)
+
+
+def recipe():
+    """Write the table of claim C5: the recipe as published, and with a rate that falls."""
+    facts = get_facts("compare_schedules_levels")
+    facts = facts[facts.model == facts.model.iloc[0]]
+    kinds = {
+        "at 0.001": ("constant", "0.001"),
+        "falling from a rate of its own": ("falling", "chosen"),
+    }
+    of_kinds = [
+        facts[(facts.schedule == schedule) & (facts.rate == rate)].set_index("measure")
+        for schedule, rate in kinds.values()
+    ]
+    rows = []
+    for label, measure, column in [
+        ("accuracy in training, mean over the epoch", "training_accuracy", "words"),
+        ("accuracy on 100 new sequences", "accuracy_on_100", "words"),
+        ("runs that get all of the 100 right", "accuracy_on_100", "at_1"),
+        ("accuracy on 10,000 new sequences", "accuracy", "words"),
+        ("whole sequences right, of 10,000", "sequence_accuracy", "words"),
+    ]:
+        rows.append([label, *(of_kind.loc[measure, column] for of_kind in of_kinds)])
+    table(["10 runs", *kinds], rows)
+
+
+def schedules():
+    """Write what the rate and its fall do to the share of whole sequences right, for each model."""
+    facts = get_facts("compare_schedules_verdicts")
+    facts = facts[facts.measure == "sequence_accuracy"]
+    found = facts.set_index(["model", "comparison"]).words
+    comparisons = ["the rate alone", "the fall alone", "the fall, at chosen rates"]
+    rows = [
+        [name, *(found[name, comparison] for comparison in comparisons)]
+        for name in facts.model.unique()
+    ]
+    table(["whole sequences right", *comparisons], rows)
+
+
 def command(script, runs=30):
     """Write the command of an extension, with the time and the runs that it takes."""
     print(f"`python -m extensions.{script}` (about {seconds(script)}, {runs} runs)")
 
 
-def answers(script, seed=0):
-    """Write what a script has printed as its answer."""
+def answers(script, about="", seed=0):
+    """Write what a script has printed as its answer: the lines that hold some words."""
     print("```text")
     for line in (FOLDER / f"{script}_seed{seed}.txt").read_text(encoding="utf-8").splitlines():
-        print(textwrap.fill(line, 100, subsequent_indent="  ", drop_whitespace=True))
+        if about in line:
+            print(textwrap.fill(line, 100, subsequent_indent="  "))
     print("```")
 
 

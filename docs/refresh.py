@@ -40,7 +40,10 @@ SCRIPTS = {  # with the options of the page, if not the default ones
     "docs.overview": [],
 }
 LONG = {  # only with --all
-    "extensions.long_memory": [],
+    "extensions.long_memory": (
+        "--timesteps 20 50 100 200 --sequences 20000 100000 --learning-rate"
+        " 0.0001 0.0003 0.001 0.003 0.01 0.03 0.1 0.3 1 3"
+    ).split(),
     "extensions.compare_settings": [],
     "extensions.compare_schedules": [],
     "benchmarks.update_cost": [],

@@ -9,6 +9,8 @@ writes them into the pages.
 """
 
 import argparse
+import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -25,27 +27,52 @@ from common.results import (
 )
 
 FOLDER = Path(__file__).parent / "summaries"
-REFERENCES = {  # what the other models are compared with, minus it
-    "compare_directions": ["lstm_forw"],
-    "compare_merge_modes": ["bilstm_sum"],
-    "compare_learning_rates": ["lstm_forw", "bilstm_sum", "bilstm_con"],
-    "train_to_the_end": ["lstm_forw"],
-    "overview": ["lstm_forw"],
-    "compare_cells": ["lstm_forw", "bilstm_con"],
-    "compare_variants": ["standard"],
-    "compare_depths": ["bilstm_x1", "bilstm_x2"],
-    "compare_outputs": ["time_distributed"],
-    "variable_length": ["forward"],
-    "classify_recordings": ["forward", "backward", "bidirectional"],
-    "sine_to_cosine": ["forward"],
+REFERENCES = {  # what the pages compare: the models that are named, minus this one; or all others
+    "compare_directions": {"lstm_forw": None},
+    "compare_merge_modes": {"bilstm_sum": None},
+    "compare_learning_rates": {
+        "lstm_forw": [
+            "lstm_back_aligned",
+            "bilstm_con",
+            "lstm_forw_twice",
+            "lstm_forw_step",
+            "gru_forw",
+            "rnn_forw",
+        ],
+        "bilstm_sum": ["bilstm_mul", "bilstm_ave", "bilstm_con"],
+        "bilstm_con": ["bigru_con", "birnn_con"],
+    },
+    "train_to_the_end": {"lstm_forw": None},
+    "overview": {"lstm_forw": None},
+    "compare_cells": {
+        "lstm_forw": ["gru_forw", "rnn_forw"],
+        "bilstm_con": ["bigru_con", "birnn_con"],
+    },
+    "compare_variants": {"standard": None},
+    "compare_depths": {"bilstm_x1": ["bilstm_x2"], "bilstm_x2": ["bilstm_x3"]},
+    "compare_outputs": {"time_distributed": None},
+    "variable_length": {"forward": None},
+    "classify_recordings": {
+        "forward": ["bidirectional"],
+        "backward": ["bidirectional"],
+        "bidirectional": ["last output"],
+    },
 }
 CHOSEN_BY = {"classify_recordings": "held_out_loss"}  # all others by the loss
 TABLES = {  # that are small enough as they are
-    "long_memory": "learned",
-    "compare_settings": "verdicts",
-    "compare_schedules": "verdicts",
+    "long_memory": ["learned"],
+    "compare_settings": ["verdicts"],
+    "compare_schedules": ["verdicts", "levels"],
 }
-ANSWERS = ("Answer", "On 1,000 new", "By the step number")  # so begin the lines to keep
+ANSWERS = (  # so begin the lines to keep
+    "Answer",
+    "On 1,000 new",
+    "By the step number",
+    "The smallest",
+    "The most right",
+    "What 100%",
+)
+TIME = re.compile(r", [\d.e+-]+ seconds")  # differs each time
 VIEWS = {"at 0.001": "published", "at a rate chosen by three other runs": "chosen"}
 
 
@@ -54,7 +81,7 @@ def summarize_view(scores, references):
 
     Args:
         scores: of the view; of several tests of a training the last one counts.
-        references: names of models that the others are compared with.
+        references: dict of a model's name to those that are compared with it, or None for all.
     """
     keys = get_keys(scores)
     scores = scores.drop_duplicates([*keys, "run"], keep="last")
@@ -63,7 +90,12 @@ def summarize_view(scores, references):
     facts = []
     for kind, rows in scores.groupby(trained if len(keys) > 1 else scores.model.map(lambda _: "")):
         names = rows.model.unique()
-        pairs = [(name, ref) for ref in references for name in names if name != ref]
+        pairs = [
+            (name, reference)
+            for reference, others in references.items()
+            for name in names
+            if name != reference and (others is None or name in others)
+        ]
         for measure in measures:
             for name in names:
                 value = describe(rows[rows.model == name][measure])
@@ -121,7 +153,7 @@ def pick_answers(printed):
     kept, follows = [], False
     for line in printed.splitlines():
         follows = line.startswith(ANSWERS) or (follows and line.startswith("  "))
-        kept += [line] if follows else []
+        kept += [TIME.sub("", line)] if follows else []
     return kept
 
 
@@ -141,9 +173,10 @@ def main():
             by = CHOSEN_BY.get(script, "loss")
             facts = summarize_scores(scores, options.seed, by, REFERENCES[script])
             facts.to_csv(FOLDER / f"{script}{ending}.csv", index=False)
-        if script in TABLES:
-            table = pd.read_csv(options.output / f"{script}_{TABLES[script]}.csv")
-            table.to_csv(FOLDER / f"{script}{ending}.csv", index=False)
+        for what in TABLES.get(script, []):
+            shutil.copy(
+                options.output / f"{script}_{what}.csv", FOLDER / f"{script}_{what}{ending}.csv"
+            )
 
 
 if __name__ == "__main__":

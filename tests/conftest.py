@@ -1,9 +1,7 @@
 import os
 import runpy
-import shutil
 import signal
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,20 +15,6 @@ os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has
 flags = get_xla_flags().replace("optimization_level=1", "optimization_level=0")
 if flags:
     os.environ.setdefault("XLA_FLAGS", flags)
-
-
-def pytest_configure(config):
-    """Let all processes of the tests share what XLA has compiled, in a folder of this session.
-
-    It must not outlive the session: what is compiled for one processor may not run on another.
-    """
-    if not hasattr(config, "workerinput") and "TF_XLA_FLAGS" not in os.environ:
-        folder = tempfile.mkdtemp(prefix="compiled")
-        os.environ["TF_XLA_FLAGS"] = (
-            f"--tf_xla_persistent_cache_directory={folder}"
-            " --tf_xla_persistent_cache_device_types=CPU"
-        )
-        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 from scipy.special import expit
 
-from common.training import _draw_weights, train_model
+from common.training import train_model
 from data import get_sequences
 from extensions.compare_cells import (
     PANELS,
@@ -162,16 +162,6 @@ def test_a_cell_of_ones_own_trains_as_with_fit():
     for weights, expected in zip(model.get_weights(), expected_model.get_weights(), strict=True):
         np.testing.assert_allclose(weights, expected, atol=1e-5)
     assert np.abs(model.get_weights()[3]).min() > 0  # the peepholes have learned, too
-
-
-def test_each_run_draws_its_weights():
-    """`train_runs` builds layers anew; it must know a cell of one's own."""
-    model = get_variant_model(6, "coupled_gates", n_units=4)
-    one, other = (_draw_weights(model) for _ in range(2))
-    assert [weights.shape for weights in one] == [weights.shape for weights in model.get_weights()]
-    for index in (0, 1):  # kernel and recurrent kernel
-        assert not np.array_equal(one[index], other[index])
-    np.testing.assert_array_equal(one[2], np.repeat([-1, 0, 0], 4))
 
 
 def test_few_sequences_are_repeated():

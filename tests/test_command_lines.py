@@ -71,8 +71,8 @@ extensions.compare_schedules levels 80 model schedule rate rates runs measure wo
 extensions.compare_schedules scores 32 schedule model run learning_rate update training_accuracy \
   loss accuracy sequence_accuracy accuracy_on_100
 extensions.compare_schedules verdicts 32 model comparison measure words mean low high
-extensions.compare_settings scores 96 setting {SCORES}
-extensions.compare_settings verdicts 52 setting update view one other words mean low high
+extensions.compare_settings scores 84 setting {SCORES}
+extensions.compare_settings verdicts 48 setting update view one other words mean low high
 extensions.compare_sizes scores 16 timesteps direction units parameters {TRAINED} \
   sequence_accuracy sequence_loss
 extensions.compare_variants scores 16 timesteps {SCORES}

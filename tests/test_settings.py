@@ -64,11 +64,10 @@ def test_one_thing_differs_at_a_time():
         for model in ("lstm_forw", "bilstm_mul")
     }
     one_per_update = ["10 steps, 20 units, 1 per update", "30 steps", "100 steps", "5 units"]
-    assert longer == {"lstm_forw": list(settings), "bilstm_mul": one_per_update}
+    assert longer == {"lstm_forw": list(settings)[:-1], "bilstm_mul": one_per_update}
     assert compare_settings.describe_gaps(settings).endswith(
         "; ten times the updates for bilstm_con, bilstm_sum, bilstm_mul, bilstm_ave with 100 units;"
-        " ten times the updates for bilstm_con, bilstm_sum, bilstm_mul, bilstm_ave with 32 per"
-        " update."
+        " ten times the updates for all models with 32 per update."
     )
     settings["long"] = {"timesteps": 101, "units": 20, "batch_size": 1}
     assert compare_settings.describe_gaps(settings).endswith("updates for all models with long.")
