@@ -7,7 +7,7 @@ one sequence per update, and where one of these is different: 30 or 100 time ste
 32 sequences per update. Each model is trained 10 times at each of six learning rates, by 1,000
 updates and, where one training then takes less than 3 seconds, by ten times as many. Expect a lower
 loss from the bidirectional LSTM in most settings at 0.001, and in few where each run has a rate
-that other runs have chosen. It takes about 18 minutes on 2 CPU cores. The first of `--timesteps`,
+that other runs have chosen. It takes about 19 minutes on 2 CPU cores. The first of `--timesteps`,
 `--units` and `--batch-size` are those of the first setting. `--sequences` counts those of one per
 update, and so the updates of every setting.
 """

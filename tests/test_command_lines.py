@@ -25,12 +25,12 @@ SMALL = {
     "bilstm": "--timesteps 4 --units 3 --sequences 2 --batch-size 5",
     "compare_directions": MANY_RUNS,
     "compare_merge_modes": MANY_RUNS,
-    "extensions.compare_cells": MANY_RATES.replace("--sequences 6", "--sequences 3 6"),
+    "extensions.compare_cells": MANY_RATES,
     "extensions.compare_depths": MANY_RATES,
     "extensions.compare_learning_rates": MANY_RATES.replace("--timesteps 4", "--timesteps 2"),
     "extensions.compare_outputs": MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
     "extensions.compare_schedules": "--sequences 6 --learning-rate 0.001 0.02 --runs 2",
-    "extensions.compare_settings": MANY_RATES.replace("--batch-size 2", "--batch-size 1 2"),
+    "extensions.compare_settings": MANY_RATES.replace("--batch-size 2", "--batch-size 1"),
     "extensions.compare_sizes": MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
     "extensions.compare_variants": MANY_RUNS,
     "extensions.find_smaller_model": MANY_RUNS.replace("--units 3", "--units 1 4"),
@@ -58,7 +58,7 @@ compare_directions losses 6 {LOSSES} lstm_forw lstm_back {ALIGNED}
 compare_directions scores 8 {SCORES}
 compare_merge_modes losses 6 {LOSSES} {MODES} bilstm_con
 compare_merge_modes scores 8 {SCORES}
-extensions.compare_cells scores 48 sequences {SCORES}
+extensions.compare_cells scores 24 sequences {SCORES}
 extensions.compare_depths losses 12 {LOSSES} bilstm_x1 bilstm_x2 bilstm_x3
 extensions.compare_depths scores 12 {SCORES}
 extensions.compare_learning_rates losses 12 {LOSSES} lstm_forw {ALIGNED} lstm_forw_twice \
@@ -71,8 +71,8 @@ extensions.compare_schedules levels 80 model schedule rate rates runs measure wo
 extensions.compare_schedules scores 32 schedule model run learning_rate update training_accuracy \
   loss accuracy sequence_accuracy accuracy_on_100
 extensions.compare_schedules verdicts 32 model comparison measure words mean low high
-extensions.compare_settings scores 84 setting {SCORES}
-extensions.compare_settings verdicts 48 setting update view one other words mean low high
+extensions.compare_settings scores 56 setting {SCORES}
+extensions.compare_settings verdicts 32 setting update view one other words mean low high
 extensions.compare_sizes scores 16 timesteps direction units parameters {TRAINED} \
   sequence_accuracy sequence_loss
 extensions.compare_variants scores 16 timesteps {SCORES}
