@@ -20,7 +20,7 @@ backward half reads last.
 
 The first command takes about three minutes on 2 CPU cores. It leaves out 100 and 200 steps, the
 rates between, and more than 20,000 updates. The second one, whose figure the pages show, takes
-about 15 minutes: of two numbers of sequences, the larger one is for LSTM and GRU as Keras starts
+about 20 minutes: of two numbers of sequences, the larger one is for LSTM and GRU as Keras starts
 them.
 
 Why: before training, an LSTM as Keras starts it keeps about sigmoid(1) = 0.73 of its state at each
