@@ -10,13 +10,13 @@ model can do without it: with that cell held at its mean, and with each of the o
 Expect a cell whose state has a correlation of about 0.98 with the sum at every step, but others
 that follow it nearly as well, so that the model does as well without that cell as without any
 other. Beside it is drawn the cell of counting_lstm.py, set by hand, which does nothing but count.
-It takes about 8 seconds on 2 CPU cores.
+It takes about 25 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(__file__, __doc__, sequences=10_000, runs=10)
+    options = start_script(__file__, __doc__, sequences=10_000)
 
 from functools import partial
 
