@@ -198,15 +198,17 @@ def recipe():
 
 def schedules():
     """Write what the rate and its fall do to the share of whole sequences right, for each model."""
-    facts = get_facts("compare_schedules_verdicts")
-    facts = facts[facts.measure == "sequence_accuracy"]
-    found = facts.set_index(["model", "comparison"]).words
-    comparisons = ["the rate alone", "the fall alone", "the fall, at chosen rates"]
-    rows = [
-        [name, *(found[name, comparison] for comparison in comparisons)]
-        for name in facts.model.unique()
-    ]
-    table(["whole sequences right", *comparisons], rows)
+    of_seeds = []
+    for seed in (0, 1):
+        facts = get_facts("compare_schedules_verdicts", seed)
+        facts = facts[(facts.measure == "sequence_accuracy") & (facts.comparison != "both")]
+        of_seeds.append(facts.set_index(["model", "comparison"]).words)
+    ours, theirs = of_seeds
+    rows = []
+    for (name, comparison), words in ours.items():
+        others = theirs[name, comparison]
+        rows.append([f"{name}: {comparison}", words, others, f"**{agree(words, others)}**"])
+    table(["whole sequences right", "seed 0", "seed 1", "both"], rows)
 
 
 def command(script, runs=30):
