@@ -23,7 +23,7 @@ def read_facts(path):
     facts = pd.read_csv(path, dtype=str, keep_default_na=False)
     if "words" not in facts:
         return {}
-    compared = facts[facts.words != ""]
+    compared = facts[facts.words.str.match(VERDICTS)]  # others are means
     names = compared.drop(columns=NUMBERS, errors="ignore")
     if "minus" in names:
         names["minus"] = "minus " + names.minus
