@@ -24,6 +24,8 @@ def read_facts(path):
     if "words" not in facts:
         return {}
     compared = facts[facts.words.str.match(VERDICTS)]  # others are means
+    if compared.empty:
+        return {}
     names = compared.drop(columns=NUMBERS, errors="ignore")
     if "minus" in names:
         names["minus"] = "minus " + names.minus

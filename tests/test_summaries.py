@@ -79,7 +79,10 @@ def test_verdicts_side_by_side(tmp_path, monkeypatch, capsys):
     line = (
         "Answer, test loss, at 0.001: b minus a: {}; c minus a: alike, to within 0.01 (+0.001).\n"
     )
-    facts = "view,model,minus,value,words\nchosen,b,a,{0},{0}\nchosen,b,,0.5,\nchosen,b,,0.5,0.5 ± 0.1\n"
+    mean = "chosen,b,,0.5,0.5 ± 0.1\n"  # is no verdict
+    facts = "view,model,minus,value,words\n" + mean + "chosen,b,,0.5,\nchosen,b,a,{0},{0}\n"
+    (tmp_path / "means_seed0.csv").write_text(facts.splitlines()[0] + "\n" + mean, encoding="utf-8")
+    (tmp_path / "means_seed1.csv").write_text(facts.splitlines()[0] + "\n" + mean, encoding="utf-8")
     for seed, words in enumerate(["lower by 0.1 ± 0.05", "no clear difference (0.0)"]):
         (tmp_path / f"x_seed{seed}.txt").write_text(line.format(words), encoding="utf-8")
         (tmp_path / f"y_seed{seed}.csv").write_text(facts.format(words), encoding="utf-8")
