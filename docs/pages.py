@@ -78,8 +78,8 @@ def agree(ours, theirs):
     """
     if all("within 0.01" in words for words in (ours, theirs)):
         return "alike, to within 0.01"
-    verdicts = {re.match("lower|higher|sooner|later|", words)[0] for words in (ours, theirs)}
-    return verdicts.pop() or "no clear difference" if len(verdicts) == 1 else "no clear difference"
+    verdict, other = (re.match("lower|higher|sooner|later|", words)[0] for words in (ours, theirs))
+    return verdict if verdict and verdict == other else "no clear difference"
 
 
 def both_seeds(heading, *rows):
@@ -94,11 +94,6 @@ def both_seeds(heading, *rows):
         words = [difference(*which, seed=seed) for seed in (0, 1)]
         cells.append([label, *words, f"**{agree(*words)}**"])
     table([heading, "seed 0", "seed 1", "both"], cells)
-
-
-def say(sentence):
-    """Write a sentence."""
-    print(sentence)
 
 
 def seconds(*scripts):
