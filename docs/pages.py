@@ -17,6 +17,7 @@ import pandas as pd
 from cogapp import Cog
 
 from common.floors import get_known, score_backward
+from docs.refresh import LONG, SCRIPTS
 from docs.summaries import FOLDER
 
 ROOT = FOLDER.parent.parent
@@ -105,27 +106,37 @@ def seconds(*scripts):
     return f"{total:.0f} seconds" if total < 20 else f"{5 * round(total / 5)} seconds"
 
 
-def models_and_baselines(script, first, names, baselines):
-    """Return the rows of a table: the models of a comparison, then what needs no training.
+def single_runs():
+    """Write the table of README: what the two single runs end with, and the baseline."""
+    rows = []
+    for script in ("lstm_forward", "bilstm"):
+        printed = (FOLDER / f"{script}_seed0.txt").read_text(encoding="utf-8")
+        rows.append(
+            [f"`{script}.py`", *re.search(r"loss ([\d.]+), accuracy ([\d.]+)", printed).groups()]
+        )
+    name = "step number alone"
+    table(
+        ["one run", "test loss", "accuracy"], [*rows, [name, known(name), known(name, "accuracy")]]
+    )
+
+
+def experiment(script, first, *others):
+    """Write the table of one of the tutorial's comparisons: its models, then the baseline.
 
     Args:
         script: its name.
         first: the model that the others are compared with.
-        names: of the models.
-        baselines: names of predictors as for `known`.
+        *others: names of models.
     """
     rows = []
-    for name in names:
+    for name in (first, *others):
         which = {"model": name, "view": "published"}
         values = [find(script, minus="", measure=of, **which).value for of in ("loss", "accuracy")]
         minus = find(script, minus=first, measure="loss", **which).value if name != first else ""
         rows.append([f"`{name}`", *values, minus])
-    return rows + [[name, known(name), known(name, "accuracy"), ""] for name in baselines]
-
-
-def printed(script):
-    """Return the lines that a single run ends with."""
-    return (FOLDER / f"{script}_seed0.txt").read_text(encoding="utf-8").rstrip()
+    name = "step number alone"
+    rows.append([name, known(name), known(name, "accuracy"), ""])
+    table(["250 updates at 0.001", "test loss", "accuracy", f"test loss minus `{first}`"], rows)
 
 
 def memory(view, names, seed=0):
@@ -208,7 +219,9 @@ def schedules():
 
 def command(script, runs=30):
     """Write the command of an extension, with the time and the runs that it takes."""
-    print(f"`python -m extensions.{script}` (about {seconds(script)}, {runs} runs)")
+    module = f"extensions.{script}"
+    options = " ".join((SCRIPTS | LONG)[module])
+    print(f"`python -m {module} {options}".rstrip() + f"` (about {seconds(script)}, {runs} runs)")
 
 
 def answers(script, about="", seed=0):

@@ -350,8 +350,8 @@ def test_a_model_is_saved_without_the_time(tmp_path, monkeypatch):
         assert json.loads(archive.read("metadata.json"))["date_saved"] == ""
 
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PAGE = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
 SNIPPET = next(block for block in BLOCKS if ".keras" in block)
 
 
