@@ -18,7 +18,7 @@ from cogapp import Cog
 
 from common.floors import get_known, score_backward
 from docs.refresh import LONG, SCRIPTS
-from docs.summaries import FOLDER
+from docs.summaries import FOLDER, VIEWS
 
 ROOT = FOLDER.parent.parent
 RECORDINGS = {  # models of extensions/classify_recordings.py
@@ -28,7 +28,6 @@ RECORDINGS = {  # models of extensions/classify_recordings.py
     "the trap: bidirectional, last output": "last output",
 }
 TRAP = "last output"
-CHOSEN = "at a rate chosen by three other runs"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -139,43 +138,84 @@ def experiment(script, first, *others):
     table(["250 updates at 0.001", "test loss", "accuracy", f"test loss minus `{first}`"], rows)
 
 
-def memory(view, names, seed=0):
+def memory(view, *names):
     """Write how many runs of models learn to remember, and the median of the updates, by length.
 
     Args:
-        view: how its words begin: `at 0.001`, or `at a rate`.
-        names: of models.
-        seed: of the runs.
+        view: `published` or `chosen`.
+        *names: of models.
     """
-    facts = get_facts("long_memory_learned", seed)
-    facts = facts[facts["view"].str.startswith(view)]
-    lengths = facts.timesteps.unique()
+    of_seeds = []
+    for seed in (0,):
+        facts = get_facts("long_memory_learned", seed)
+        facts = facts[facts["view"].map(VIEWS) == view]
+        of_seeds.append(facts.set_index(["model", "timesteps"]))
+    lengths = of_seeds[0].index.unique("timesteps")
     rows = []
     for name in names:
-        cells = {length: "not tried" for length in lengths}
-        for row in facts[facts.model == name].itertuples():
-            median = f"; {float(row.median):,.0f}" if row.median != "inf" else ""
-            cells[row.timesteps] = f"{row.learned} of {row.runs}{median}"
-        rows.append([name, *cells.values()])
-    table(["runs that learn; median of updates", *(f"{length} steps" for length in lengths)], rows)
+        cells = [
+            " and ".join(count_learned(facts, name, length) for facts in of_seeds)
+            for length in lengths
+        ]
+        rows.append([name, *cells])
+    table(["with seed 0", *(f"{length} steps" for length in lengths)], rows)
+
+
+def count_learned(facts, name, n_timesteps):
+    """Return how many runs of a model learn a length: `9 of 10 (948)`, with the median of updates.
+
+    Args:
+        facts: table `learned` of extensions/long_memory.py by `model` and `timesteps`.
+        name: of the model.
+        n_timesteps: the length, as str.
+    """
+    if (name, n_timesteps) not in facts.index:
+        return "not tried"
+    row = facts.loc[name, n_timesteps]
+    median = f" ({float(row['median']):,.0f})" if row["median"] != "inf" else ""
+    return f"{row.learned} of {row.runs}{median}"
 
 
 def settings(*pairs):
     """Write the differences at other lengths, sizes and batches, each at a rate of its own.
 
+    Each cell has the verdict of both seeds, and the difference with each.
+
     Args:
         *pairs: of names of models: the first minus the second.
     """
-    facts = get_facts("compare_settings_verdicts")
-    facts = facts[facts["view"] == CHOSEN]
-    found = facts.set_index(["one", "other", "setting", "update"]).words
-    updates = facts["update"].unique()
+    of_seeds = []
+    for seed in (0,):
+        facts = get_facts("compare_settings_verdicts", seed)
+        facts = facts[facts["view"].map(VIEWS) == "chosen"]
+        of_seeds.append(facts.set_index(["one", "other", "setting", "update"]))
+    updates = of_seeds[0].index.unique("update")
     rows = []
     for one, other in pairs:
-        for setting in facts.setting.unique():
-            words = [found.get((one, other, setting, update), "not tried") for update in updates]
-            rows.append([f"`{one}` minus `{other}`, {setting}", *words])
+        for setting in of_seeds[0].index.unique("setting"):
+            cells = []
+            for update in updates:
+                of_cell = [
+                    facts.loc[[(one, other, setting, update)]].iloc[0]
+                    for facts in of_seeds
+                    if (one, other, setting, update) in facts.index
+                ]
+                cells.append(say_both(*of_cell, *of_cell) if of_cell else "not tried")
+            rows.append([f"`{one}` minus `{other}`, {setting}", *cells])
     table(["test loss", *(f"{int(update):,} updates" for update in updates)], rows)
+
+
+def say_both(ours, theirs):
+    """Return the verdict of two seeds with their numbers: `lower (-0.01 ± 0.01, -0.02 ± 0.01)`.
+
+    Args:
+        ours, theirs: rows of str with `words`, `mean`, `low` and `high`.
+    """
+    numbers = []
+    for row in (ours, theirs):
+        low, high = float(row.low), float(row.high)
+        numbers.append(f"{float(row['mean']):+.3f} ± {(high - low) / 2:.3f}")
+    return f"{agree(ours.words, theirs.words)} ({', '.join(numbers)})"
 
 
 def recipe():

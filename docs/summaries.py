@@ -73,7 +73,7 @@ ANSWERS = (  # so begin the lines to keep
     "What 100%",
 )
 TIME = re.compile(r", [\d.e+-]+ seconds")  # differs each time
-VIEWS = {"at 0.001": "published", "at a rate chosen by three other runs": "chosen"}
+VIEWS = {"at 0.001": "published", "at a rate chosen by three other runs": "chosen"}  # in short
 
 
 def summarize_view(scores, references):
