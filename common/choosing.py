@@ -1,11 +1,11 @@
-"""Which learning rate? Each run at the one that three other runs have chosen.
+"""Which learning rate? Each run has the one that three other runs have chosen.
 
-Every model is trained in every run at every rate, once; which of its trainings a run reports is
-a matter of the table of scores alone. A run so stands for what a careful person does: to try
-each rate three times, and then to train with the best. The run that is reported has no part in
-the choice, and the choice differs from run to run, so that the interval over the runs contains
-it: python -m benchmarks.interval_coverage measures how well. (Bouthillier and others, 2021: to
-choose hyperparameters once, for all runs, hides a part of the variance.)
+Every model is trained once in every run at every rate. Which of these trainings a run reports is
+decided afterwards, from the table of scores. So a run stands for what a careful person does: try
+each rate three times, then train with the best one. The run that is reported has no part in the
+choice. The choice differs from run to run, so that the interval over the runs includes its
+variation: python -m benchmarks.interval_coverage measures how well. (Bouthillier and others, 2021:
+choosing hyperparameters once, for all runs, hides a part of the variance.)
 """
 
 from dataclasses import dataclass
@@ -42,17 +42,18 @@ class View:
 
 
 def get_views(scores, seed=0, by="loss"):
-    """Return what is reported of a table: as published, and each run at a rate chosen by others.
+    """Return the views that are reported: at the published rate, and at rates chosen by others.
 
     Args:
-        scores: DataFrame as `train_runs` returns it, perhaps with more columns that tell what was
-            trained, such as `timesteps`; all that is no measure of MEASURES counts as such.
+        scores: DataFrame as `train_runs` returns it, perhaps with more columns that say what was
+            trained, such as `timesteps`. Every column that is no measure of MEASURES counts as
+            one of these.
         seed: of the choice.
         by: the measure that chooses.
 
     Returns:
-        List of `View`: at 0.001, if that is among several rates; and as `choose` has it. Of one
-        run, or where there is one rate, that alone.
+        List of `View`: at 0.001, if that is one of several rates; and what `choose` returns. With
+        one run or one rate, only the latter.
     """
     chosen = choose(scores, seed, by)
     rates = scores.learning_rate.unique()
@@ -63,10 +64,10 @@ def get_views(scores, seed=0, by="loss"):
 
 
 def choose(scores, seed=0, by="loss"):
-    """Return each run at the rate that three other runs have chosen, a `View`.
+    """Return the view of each run at the rate that three other runs have chosen.
 
-    See `choose_rates` for the rule. Of two to four runs all others choose. A single run is
-    reported at 0.001, or else at the first rate, and the words say so.
+    `choose_rates` has the rule. With two to four runs, all others choose. A single run is reported
+    at 0.001, or else at the first rate, and the words of the view say so.
     """
     rates, n_runs = scores.learning_rate.unique(), scores.run.nunique()
     if len(rates) == 1 or n_runs == 1:
@@ -79,14 +80,15 @@ def choose(scores, seed=0, by="loss"):
 
 
 def tabulate_choices(scores, seed=0, by="loss"):
-    """Return the learning rate that each model has in each run: see `choose_rates`.
+    """Return the learning rate of each model in each run, as `choose_rates` chooses it.
 
     Args:
-        scores, seed, by: as for `get_views`; of several tests of a training the last one counts.
+        scores, seed, by: as for `get_views`. If a training was tested several times, the last test
+            counts.
 
     Returns:
-        DataFrame with the columns that tell what was trained, `run`, `learning_rate`, and
-        `at_edge`, whether that is the first or the last rate, and better than its neighbour.
+        DataFrame with the columns that say what was trained, `run`, `learning_rate`, and
+        `at_edge`: whether that is the first or the last rate, and better than its neighbour.
     """
     keys = get_keys(scores)
     runs = np.sort(scores.run.unique())
@@ -108,20 +110,19 @@ def tabulate_choices(scores, seed=0, by="loss"):
 
 
 def choose_rates(values, losses, choosers):
-    """Choose a learning rate for each run: that with the best mean over some other runs.
+    """Choose a learning rate for each run: the one with the best mean over some other runs.
 
-    A value that is not finite is the worst; of equal means the one with the lower loss is chosen,
-    of these the smaller rate.
+    A value that is not finite counts as the worst. If means are equal, the rate with the lower
+    loss is chosen, and if these are equal, too, the smaller rate.
 
     Args:
-        values: what to choose by, the lower the better, shape `(n_runs, n_rates)`: the rates in
-            rising order.
+        values: what to choose by, lower is better, shape `(n_runs, n_rates)`; the rates rise.
         losses: the same shape.
-        choosers: for each run, which others choose, shape `(n_runs, n_choosers)`.
+        choosers: for each run, which other runs choose, int, shape `(n_runs, n_choosers)`.
 
     Returns:
-        Two arrays of shape `(n_runs,)`: the number of the rate, from 0; and whether that is the
-        first or the last of three or more, and strictly better than its neighbour.
+        Two arrays of shape `(n_runs,)`: the index of the rate; and whether that is the first or
+        the last of three or more rates, and strictly better than its neighbour.
     """
     means, mean_losses = (
         np.where(np.isfinite(table), table, np.inf)[choosers].mean(axis=1).round(12)
@@ -140,7 +141,7 @@ def draw_choosers(n_runs, seed):
 
     They are the same for all models, sizes and lengths, so that runs stay paired.
     """
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))  # that of no run
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))  # runs begin at 1
     others = [np.delete(np.arange(n_runs), run) for run in range(n_runs)]
     if n_runs <= N_CHOOSERS + 1:
         return np.array(others)
@@ -148,7 +149,7 @@ def draw_choosers(n_runs, seed):
 
 
 def print_choices(scores, seed=0, by="loss"):
-    """Print how often each rate was chosen, and where the grid of rates is too narrow."""
+    """Print how often each rate was chosen, and for which models the grid is too narrow."""
     if scores.learning_rate.nunique() == 1 or scores.run.nunique() == 1:
         return
     choices = tabulate_choices(scores, seed, by)
@@ -160,11 +161,11 @@ def print_choices(scores, seed=0, by="loss"):
     at_edge = choices.at_edge.groupby(trained, sort=False).mean()
     narrow = [f"{name} ({share:.0%})" for name, share in at_edge[at_edge >= 0.25].items()]
     if narrow:
-        print(f"The grid is too narrow (runs that choose its edge): {', '.join(narrow)}.")
+        print(f"The grid is too narrow for these (runs at its edge): {', '.join(narrow)}.")
 
 
 def pick_losses(losses, view):
-    """Return the losses of `train_runs` at the rates of a view: `run`, `update`, a column a model.
+    """Return the losses at the rates of a view: columns `run`, `update`, and one for each model.
 
     Args:
         losses: DataFrame as `train_runs` returns it.
@@ -179,6 +180,6 @@ def pick_losses(losses, view):
 
 
 def get_keys(scores):
-    """Return the columns that tell what was trained: the model, and what else varies."""
+    """Return the columns that say what was trained: the model, and whatever else varies."""
     others = {*MEASURES, "run", "learning_rate", "update"}
     return [column for column in scores.columns if column not in others]

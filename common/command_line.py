@@ -1,4 +1,4 @@
-"""What the command lines of all scripts share: options, and endings in one line."""
+"""What the command lines of all scripts share: the options, and one line for every ending."""
 
 import argparse
 import contextlib
@@ -35,12 +35,12 @@ RATES = 1e-30, 1e30  # all well within Keras' float type
 
 
 def start_script(script, description, n_threads=N_CORES, any_backend=False, **defaults):
-    """Begin a script: read its options, then load Keras, quietly.
+    """Begin a script: read its options, then load Keras without start-up messages.
 
     Args:
         script: the script's `__file__`.
         description: the script's docstring, for `--help`.
-        n_threads: how many trainings run side by side. A single one is too small to share.
+        n_threads: how many trainings run side by side. One training is too small to be shared.
         any_backend: the script runs on any backend of Keras, not on TensorFlow alone.
         **defaults: as for `make_parser`.
 
@@ -63,8 +63,8 @@ def make_parser(script, description, **defaults):
     Args:
         script: the script's `__file__`; its stem names the files.
         description: the script's docstring, for `--help`.
-        **defaults: of the options whose defaults are not those of OPTIONS; None for one that the
-            script does not have. A tuple makes an option that takes one or more values.
+        **defaults: defaults that differ from OPTIONS; None for an option that the script does not
+            have. A tuple makes an option that takes one or more values.
     """
     if not is_interactive():
         end_at_once_on_signals(Path(script).name)
@@ -95,7 +95,7 @@ def make_parser(script, description, **defaults):
 
 
 def read_options(parser):
-    """Read a script's options; see that its files can be written before any work is done.
+    """Read a script's options, and check that its files can be written before any work is done.
 
     Args:
         parser: as `make_parser` makes it.
@@ -106,8 +106,8 @@ def read_options(parser):
         a sequence of them.
 
     Raises:
-        SystemExit: with status 2, after one line that names the option and the value, if
-            something is wrong with them.
+        SystemExit: with status 2, after one line that names the option and the value, if an option
+            is wrong.
     """
     name = Path(parser.prog).stem
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
@@ -135,7 +135,7 @@ class OneLineErrorParser(argparse.ArgumentParser):
 
 
 def draw_to_files_alone():
-    """Let Matplotlib draw without a display, but leave a notebook's own figures as they are."""
+    """Let Matplotlib draw without a display, but leave the figures of a notebook as they are."""
     import matplotlib  # here, as it takes a while: by now Ctrl-C ends with one line
 
     if not is_interactive():
@@ -157,7 +157,7 @@ def count(text):
 
 
 def seed(text):
-    """Return the int in `text`; raise argparse.ArgumentTypeError unless Keras takes it as seed."""
+    """Return the int in `text`; raise argparse.ArgumentTypeError if it is no seed for Keras."""
     return _whole_number(text, 0, LARGEST_SEED)
 
 
@@ -184,7 +184,7 @@ def _whole_number(text, smallest, largest):
 
 
 def end_at_once_on_signals(script):
-    """Let Ctrl-C end the process with one line, and a closed pipe with none, in any library."""
+    """Let Ctrl-C end the process with one line, and a closed pipe without one, at any moment."""
     terminal = os.dup(2)  # standard error, also while it is turned off
 
     def end(signal_number, frame):
@@ -220,7 +220,7 @@ def run(main, options):
 
 
 def is_out_of_memory(error):
-    """Tell whether an exception is NumPy's or TensorFlow's way to say that memory is full."""
+    """Tell whether an exception of NumPy or TensorFlow means that memory is full."""
     tensorflow = sys.modules.get("tensorflow")
     full = (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else MemoryError
     return isinstance(error, full)

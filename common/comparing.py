@@ -1,4 +1,4 @@
-"""What the scripts of evidence do alike: train as the options say, and report the two views."""
+"""What the comparisons share: training by the options, and the report of the two views."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ def train_by_options(models, get_data, score, options, **settings):
     Args:
         models, get_data, score: as for `train_runs`.
         options: of the command line.
-        **settings: of `Training`; the batch size is that of the options, unless given here.
+        **settings: of `Training`. The batch size is that of the options, unless given here.
 
     Returns:
         The tables `losses` and `scores` of `train_runs`.
@@ -31,11 +31,11 @@ def train_on_sums(models, n_timesteps, n_sequences, options, score=score_labels,
     Args:
         models: dict of name to compiled Keras model.
         n_timesteps: length of the sequences.
-        n_sequences: of each run to train on; 1,000 more are to test on.
+        n_sequences: training sequences of each run. 1,000 others are for testing.
         options: of the command line.
         score: as for `train_runs`.
-        **settings: as for `train_by_options`. The losses are averaged, unless `reduce_losses`
-            says otherwise.
+        **settings: as for `train_by_options`. The losses are averaged, unless `reduce_losses` is
+            given.
     """
     get_data = make_get_data(partial(get_sequences, n_timesteps=n_timesteps), n_sequences)
     settings = {"reduce_losses": average_losses} | settings
@@ -49,7 +49,7 @@ def report(models, scores, known, pairs, options, by="loss", **columns):
         models: dict of name to Keras model.
         scores: table of `train_runs`, of models of one size and length.
         known: as for `print_comparison`.
-        pairs: list of pairs of models' names, which the answer compares.
+        pairs: list of pairs of models' names that the answer compares.
         options: of the command line.
         by: the measure that chooses.
         **columns: as for `print_comparison`.

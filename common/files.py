@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 def check_directory(directory, name):
-    """Make a directory if need be, and see that the files of a script can go there.
+    """Make a directory if it is not there, and check that a script can write its files into it.
 
     Args:
         directory: str.
-        name: the script's name, which begins the names of its files.
+        name: the script's name, with which the names of its files begin.
 
     Returns:
         The Path of the directory.
 
     Raises:
-        OSError: files cannot go there; `strerror` says why.
+        OSError: files cannot be written there; `strerror` says why.
     """
     if not directory:
         raise OSError(None, "is empty")
@@ -36,17 +36,17 @@ def check_directory(directory, name):
 
 
 def save(options, figure, others=None, **tables):
-    """Write a script's files, say where, and show the figure if asked to.
+    """Write a script's files, print where they are, and show the figure if `--show` is given.
 
-    None is written if one of them cannot be. Then they are put in their places one after the
-    other, each whole: who reads them in that moment may see some of an earlier run.
+    If one of the files cannot be written, none is. Each file appears whole, one after the other, so
+    that another program may for a moment see some files of this run and some of an earlier one.
 
     Args:
         options: of the command line, as `common.command_line.start_script` returns them.
         figure: matplotlib figure, for `<script>.png`.
-        others: None, or a dict of the ending of another file to a function that is given its
-            path and writes it.
-        **tables: DataFrames by what they hold: `losses` is for `<script>_losses.csv`.
+        others: None, or a dict that gives the ending of another file a function, which is called
+            with the path and writes the file.
+        **tables: DataFrames, named by what they hold: `losses` goes to `<script>_losses.csv`.
     """
     import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
 

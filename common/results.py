@@ -20,9 +20,9 @@ class Measure:
 
     Attributes:
         heading: what it is called in print.
-        is_share: from 0 to 1, and the higher the better; of all others the lower the better.
-        margin: a difference of less than that means nothing.
-        is_censored: it is infinite in a run that did not get there, so that it has no mean.
+        is_share: from 0 to 1, higher is better. For all other measures lower is better.
+        margin: a smaller difference does not matter.
+        is_censored: infinite in a run that never got there, so that it has no mean.
     """
 
     heading: str
@@ -66,16 +66,16 @@ def count_updates_to_learn(losses, level, window):
 
 
 def interval(values, share=False):
-    """Return the 95% interval of a mean over independent runs, or the range of a few runs.
+    """Return the 95% confidence interval of a mean over independent runs, or the range of a few.
 
     Args:
         values: array of shape `(n_runs, ...)`.
         share: the values are shares, so that the interval must stay within 0 to 1.
 
     Returns:
-        Two arrays of shape `(...)`, the lower and the upper end: the mean and Student's t times
-        its standard error on both sides, or, of fewer than FEWEST_RUNS runs, the smallest and
-        the largest value.
+        Two arrays of shape `(...)`, the lower and the upper end: the mean minus and plus Student's
+        t times its standard error, or, with fewer than FEWEST_RUNS runs, the smallest and the
+        largest value.
     """
     values = np.asarray(values, np.float64)
     n_runs = len(values)
@@ -87,7 +87,7 @@ def interval(values, share=False):
 
 
 def describe_runs(n_runs):
-    """Say what the means over some runs, and their intervals, are."""
+    """Say what is shown of some runs: `mean of 30 runs, 95% interval`."""
     if n_runs == 1:
         return "one run"
     what = "95% interval" if n_runs >= FEWEST_RUNS else "smallest to largest"
@@ -97,9 +97,9 @@ def describe_runs(n_runs):
 def with_interval(values, sign="", share=False):
     """Return the mean over runs with its `interval`, as str.
 
-    `0.123 ± 0.004`; or `0.123 (0.119 to 0.130)` where the two sides differ: of few runs, or of
-    shares near 0 or 1; or `0.123` of one run. `sign="+"` shows the sign of a positive mean. Where
-    a value is not finite there is no mean, but `2 of 30 not finite`.
+    This is `0.123 ± 0.004`; `0.123 (0.119 to 0.130)` if the two sides differ, as with few runs or
+    with shares near 0 or 1; `0.123` for one run; and `2 of 30 not finite` instead of a mean that
+    would not be finite. `sign="+"` shows the sign of a positive mean.
     """
     values = np.asarray(values, np.float64)
     n_bad = np.count_nonzero(~np.isfinite(values))
@@ -115,10 +115,11 @@ def with_interval(values, sign="", share=False):
 
 
 def with_median(values):
-    """Return the median of runs of which some may never get there, as str: `430 (410 to 470)`.
+    """Return the median of runs, some of which may never get there, as str: `430 (410 to 470)`.
 
-    In brackets is the 95% interval of the median, by the order of the values (a binomial count),
-    or of fewer than FEWEST_RUNS runs the smallest and the largest value. Infinity is `never`.
+    In brackets is the 95% confidence interval of the median, from the order of the values (a
+    binomial count), or, with fewer than FEWEST_RUNS runs, the smallest and the largest value.
+    Infinity is `never`.
     """
     values = np.sort(values)
     n_runs = len(values)
@@ -133,17 +134,17 @@ def with_median(values):
 
 
 def in_words(differences, margin=0.01):
-    """Say in words what the paired differences between two models amount to.
+    """Say in words what the paired differences between two models show.
 
     Args:
         differences: one model minus the other in each run, array of shape `(n_runs,)`.
-        margin: a difference of less than that means nothing.
+        margin: a smaller difference does not matter.
 
     Returns:
         str: `lower by 0.123 ± 0.004` or `higher by ...` if the `interval` lies on one side of 0,
-        with `(within 0.01)` if it also lies within the margin; `alike, to within 0.01` if it holds
-        0 and lies within the margin; else `no clear difference`, with the interval in brackets. Of
-        fewer than FEWEST_RUNS runs the mean alone, without a verdict.
+        with `(within 0.01)` if it also lies within the margin; `alike, to within 0.01` if it
+        contains 0 and lies within the margin; otherwise `no clear difference`, with the interval
+        in brackets. With fewer than FEWEST_RUNS runs there is only the mean, and no verdict.
     """
     differences = np.asarray(differences, np.float64)
     mean = differences.mean()
@@ -199,7 +200,7 @@ def compare_updates(scores, one, other):
 
     Returns:
         str: `sooner, 106 (104 to 108) against 154 (139 to 177) updates, in 28 of 30 runs`, or
-        `later, ...`; or `no clear difference, ...` if the counts may well be chance (p > 0.05).
+        `later, ...`; or `no clear difference, ...` if the counts may be chance (p > 0.05).
     """
     by_run = scores.pivot(index="run", columns="model", values="updates_to_learn")
     first, second = by_run[one], by_run[other]
@@ -224,10 +225,11 @@ def summarize(scores, by):
 
     Args:
         scores: tidy DataFrame.
-        by: list of the columns that tell what was trained; a row for each of their values.
+        by: list of the columns that say what was trained; the table has a row for each of their
+            values.
 
     Returns:
-        DataFrame of str, a column for each measure, under the heading that it has in print.
+        DataFrame of str, with a column for each measure, named by its heading.
     """
     measures = [column for column in scores.columns if column in MEASURES and column not in by]
     groups = scores.groupby(by, sort=False)
@@ -236,7 +238,7 @@ def summarize(scores, by):
 
 
 def describe(values):
-    """Return the mean of a measure over runs, or its median, as str: a Series named after it."""
+    """Return the mean over runs, or the median, as str, of a Series named after its measure."""
     if MEASURES[values.name].is_censored:
         return with_median(values.to_numpy())
     return with_interval(values.to_numpy(), share=MEASURES[values.name].is_share)
@@ -249,8 +251,8 @@ def print_comparison(models, views, known, **columns):
         models: dict of name to Keras model.
         views: list of `common.choosing.View`; models that are not in `models` are not shown.
         known: dict of name to the scores of a predictor that is not trained (see
-            common/floors.py), which stand below the models.
-        **columns: more columns, a list with an element for each model.
+            common/floors.py). Their rows are below those of the models.
+        **columns: more columns, each a list with an element for each model.
     """
     for view in views:
         print(f"On new sequences, {view.words}, {describe_runs(view.scores.run.max())}:")
@@ -274,9 +276,9 @@ def tabulate_comparison(models, scores, known, **columns):
 
 
 def count_failed(scores, known):
-    """Return how many runs of each model have no lower loss than the step number alone, a Series.
+    """Return in how many runs each model has no lower loss than the step number alone, a Series.
 
-    One or two of them can make a mean that no run has.
+    One or two such runs can change a mean so much that it is like no run's loss.
     """
     failed = ~(scores.loss < known["step number alone"]["loss"])  # NaN, too
     counts = failed.groupby(scores.model, sort=False).agg(["sum", "count"])
@@ -286,7 +288,7 @@ def count_failed(scores, known):
 def tabulate_known(known):
     """Return the rows of a table for `known` as `print_comparison` takes it: a DataFrame of str.
 
-    A measure that a predictor has no score of is NaN.
+    Where a predictor has no score for a measure, there is NaN.
     """
     rows = pd.DataFrame(known).T.map("{:.3f}".format, na_action="ignore")
     return rows.rename(columns={name: measure.heading for name, measure in MEASURES.items()})

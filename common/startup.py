@@ -11,15 +11,15 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
-# Measured on layers as small as these: one thread for an operation, as to share out so little work
-# takes longer than to do it; fewer optimizations, as that is compiled sooner and no slower; and a
-# small loop, such as that over the time steps, as one function, which is three times as fast.
+# Measured on layers as small as these: one thread for each operation, since sharing so little work
+# takes longer than doing it; fewer optimizations, since that compiles sooner and runs no slower;
+# and a small loop, such as that over the time steps, as one function, which is three times as fast.
 XLA_FLAGS = (
     "--xla_cpu_multi_thread_eigen=false"
     " --xla_backend_optimization_level=1"
     " --xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000"
 )
-# Of TensorFlow, those on which these flags were tried: one that does not know a flag ends.
+# The versions of TensorFlow on which these flags were tried. One that does not know a flag ends.
 TRIED = ("2.19.", "2.20.", "2.21.", "2.22.0rc0")
 
 
@@ -38,11 +38,11 @@ def get_xla_flags():
 
 
 def load_keras(n_threads):
-    """Load Keras, quietly, and set TensorFlow up for layers as small as these.
+    """Load Keras without its messages, and set TensorFlow up for layers as small as these.
 
-    The backend is TensorFlow, unless KERAS_BACKEND says another. Where Keras is loaded already, as
-    in a notebook it may be, this does nothing. If Keras cannot be loaded, the process ends with
-    status 1, or as whatever ended it will have it, after a few lines that say why.
+    The backend is TensorFlow, unless KERAS_BACKEND names another. If Keras is loaded already, as it
+    may be in a notebook, this does nothing. If Keras cannot be loaded, a few lines say why, and the
+    process ends with status 1 or with that of whatever ended it.
 
     Args:
         n_threads: how many trainings TensorFlow is to run side by side.
@@ -57,10 +57,10 @@ def load_keras(n_threads):
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(n_threads))
     if os.environ["KERAS_BACKEND"] == "tensorflow" and get_xla_flags():
         os.environ.setdefault("XLA_FLAGS", get_xla_flags())
-    # Hundreds of thousands of objects that stay to the end: the garbage collector would search
-    # them again and again while they come, and once more at the end, for a good second in all.
+    # Loading creates hundreds of thousands of objects that stay to the end. The garbage collector
+    # would search them again and again, for more than a second in all.
     gc.disable()
-    # Some start-up messages heed no log level; and half of TensorFlow cannot be loaded again.
+    # Some messages ignore the log level. And TensorFlow, once half loaded, cannot be loaded again.
     try:
         with _quiet_stderr(advice), _interrupt_afterwards():
             _import_keras()
@@ -82,7 +82,7 @@ def _import_keras():
         with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
             tf.function(lambda: tf.constant(0), jit_compile=True)()
         tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
-    # From Keras 3.16 on each recurrent layer warns that it passes no mask on. None has to.
+    # From Keras 3.16, each recurrent layer warns that it passes no mask on. Here none needs to.
     warnings.filterwarnings("ignore", "Layer .* mask attached", UserWarning)
 
 
@@ -104,7 +104,7 @@ def _get_advice():
 
 @contextlib.contextmanager
 def _interrupt_afterwards():
-    """In a notebook, where the process goes on after Ctrl-C, hold it back until the end."""
+    """In a notebook, where the process goes on after Ctrl-C, hold Ctrl-C back until the end."""
     if not is_interactive():
         yield
         return
@@ -120,9 +120,9 @@ def _interrupt_afterwards():
 
 @contextlib.contextmanager
 def _quiet_stderr(advice):
-    """Turn standard error away; another process tells of it if this one ends meanwhile.
+    """Turn standard error away. If the process ends meanwhile, another process says why.
 
-    None of what ends a process from within C++, as XLA does, can be caught in the process itself.
+    When C++ code such as XLA ends a process, the process itself cannot catch that.
 
     Args:
         advice: the last line to print then.

@@ -1,14 +1,14 @@
 """Train a Keras model in one compiled call: once, or many times on all cores.
 
-`model.fit` goes back to Python between updates, which takes longer than a small update itself.
-Here the loop over the updates is compiled together with the update. Losses and weights are those
-that `fit` gives. (Dropout masks are those of a `fit` that is compiled too: XLA draws other random
-numbers from the same seed.)
+`model.fit` returns to Python between updates, which takes longer than a small update itself. Here
+the loop over the updates is compiled together with the update. Losses and weights are the same as
+those of `fit`. (With dropout, the same as those of a `fit` with `jit_compile=True`, since XLA draws
+other random numbers from the same seed.)
 
     train_model(model, X, y)                                      one training
     train_runs({"lstm": model}, get_data, score, [0.001, 0.01])   many: two tables
 
-This file needs no other of the project: copy it to use it elsewhere.
+This file needs no other file of the project: copy it to use it elsewhere.
 """
 
 import functools
@@ -32,17 +32,15 @@ import tensorflow as tf
 def train_model(model, X, y=None, batch_size=1, sample_weight=None):
     """Train as `model.fit(X, y, batch_size=batch_size, shuffle=False)` does, in one call.
 
-    The tutorial's function of this name takes the number of time steps, and draws its sequences
-    itself; this one takes sequences and labels.
-
-    What is compiled stays with the model: a second call with arrays of the same shapes starts at
-    once.
+    The tutorial's function of this name takes the number of time steps and draws sequences; this
+    one takes sequences and labels. The compiled training stays with the model, so that a second
+    call with arrays of the same shapes starts at once.
 
     Args:
         model: compiled Keras model with one input and one output; it is trained in place.
         X: inputs, array of shape `(n_sequences, ...)`.
         y: targets, array of shape `(n_sequences, ...)`.
-        batch_size: sequences per update; a last, smaller batch is trained on too.
+        batch_size: sequences per update. A last, smaller batch is used, too.
         sample_weight: None, or an array as `fit` takes it: of shape `(n_sequences,)`, or
             `(n_sequences, n_timesteps)` if the model predicts every time step.
 
@@ -68,21 +66,21 @@ class _CompiledTraining:
 
     def __init__(self, model, batch_size, metrics):
         self.model, self.batch_size, self.metrics = model, batch_size, metrics
-        # Until it is compiled anew: then it has another of these.
+        # `serves` compares these: a model that is compiled anew has others.
         self.optimizer, self.loss = model.optimizer, model._compile_loss
         jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
         self.train = tf.function(self._train, autograph=False, jit_compile=jit_compile)
         self.predict = tf.function(model, autograph=False)
 
     def serves(self, model, batch_size, metrics):
-        """Tell whether this is the training that is asked for."""
+        """Tell whether this training is the one that is needed."""
         mine = self.optimizer, self.loss, self.batch_size, self.metrics
         return mine == (model.optimizer, model._compile_loss, batch_size, metrics)
 
     def _train(self, rates, *arrays):
         """Make all updates of one pass; return the losses, `(n_updates,)`, and the metrics' means.
 
-        `rates` has the learning rate of every update, or is None for the optimizer's own.
+        `rates` holds the learning rate of each update, or is None: the optimizer's own.
         """
         n_sequences = arrays[0].shape[0]
         n_batches = n_sequences // self.batch_size
@@ -113,7 +111,7 @@ class _CompiledTraining:
         return losses, [tf.reduce_mean(values) for values in metrics]
 
     def _update(self, has_rate, elements):
-        """Make one update; return a list of its loss and of the metrics before it."""
+        """Make one update; return a list of its loss and its metrics, both from before it."""
         model, optimizer = self.model, self.optimizer
         if has_rate:
             rate, *elements = elements
@@ -130,7 +128,7 @@ class _CompiledTraining:
 
 
 def _compile_training(model, inputs, batch_size, metrics):
-    """Return the compiled training of a model, which keeps it as Keras keeps that of `fit`."""
+    """Return the compiled training of a model, and keep it with the model for the next call."""
     _check_count("batch_size", batch_size)
     if not model.compiled:
         raise ValueError(f"model must be compiled: {model.name!r} is not")
@@ -148,16 +146,16 @@ def _compile_training(model, inputs, batch_size, metrics):
 
 
 def keep_losses(losses):
-    """Return the losses of a training by update, counted from 1."""
+    """Return all losses of a training: a pandas Series indexed by update, counted from 1."""
     return pd.Series(losses, index=np.arange(1, len(losses) + 1))
 
 
 def average_losses(losses, n_stretches=60):
-    """Average the losses of a training over stretches of updates that grow evenly on a log scale.
+    """Average the losses of a training over stretches of updates of equal length on a log scale.
 
     Args:
         losses: shape `(n_updates,)`.
-        n_stretches: how many at most.
+        n_stretches: how many stretches there are at most.
 
     Returns:
         pandas Series of the means, indexed by the last update of each stretch.
@@ -170,29 +168,27 @@ def average_losses(losses, n_stretches=60):
 
 @dataclass(frozen=True)
 class Training:
-    """How each training of `train_runs` goes, where it is not one plain pass.
+    """How `train_runs` trains. The default is one pass over the training sequences.
 
     Attributes:
-        batch_size: sequences per update; a last, smaller batch is trained on too.
-        n_epochs: passes over the training sequences; after each the model is tested.
-        fresh: each pass on new sequences, drawn for it, and not again on the first ones.
-        shuffle: each pass in a new random order, which the run and the seed fix.
-        schedule: function of a learning rate and of the number of all updates, that returns the
-            rate of each, an array; by default all have that rate.
-        metrics: dict of name to function of y and of the predictions that an update is made by,
-            both tensors; its mean over the updates of a pass is a column of the scores.
+        batch_size: sequences per update. A last, smaller batch is used, too.
+        n_epochs: passes over the training sequences. The model is tested after each pass.
+        fresh: whether each pass has new sequences.
+        shuffle: whether each pass has a new random order, drawn with the seed.
+        schedule: function of a learning rate and the number of all updates that returns the rate
+            of each update, an array. By default it is constant.
+        metrics: dict of name to function of y and the predictions of an update, both tensors. The
+            mean over the updates of a pass is a column of the scores.
         reduce_losses: function of all losses of a training, float32 of shape `(n_updates,)`, that
-            returns what to keep of them, such as `average_losses`: a pandas Series indexed by
-            update.
-        measure_losses: function of all losses of a training so far, that returns a dict of named
-            measures: columns of the scores.
-        stop: function of the scores of a test, a dict, that tells whether this training is to end
-            after it.
-        copies: dict of a model's name to a list of equal models. They share its runs, so that
-            several cores train them.
-        after: function that is called after each training, with the model's name, the run, the
-            learning rate, and the model, which then has the weights of that training. It may be
-            called from several threads.
+            returns which to keep, a pandas Series indexed by update: `average_losses`, for example.
+        measure_losses: function of all losses of a training so far that returns a dict of named
+            measures. They are columns of the scores.
+        stop: function of the scores of a test, a dict, that says whether this training ends there.
+        copies: dict of a model's name to a list of models that are equal to it. They share its
+            runs, so that several cores train them.
+        after: function that is called after each training with the model's name, the run, the
+            learning rate, and the model, which has the weights of that training. It may be called
+            from several threads.
     """
 
     batch_size: int = 1
@@ -215,35 +211,35 @@ def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, train
     """Train each model many times, on all cores: each run with new weights and data of its own.
 
     All models and learning rates of a run share its data, and all rates start from the same
-    weights. The result of a training depends neither on the number of runs, rates or cores nor on
-    the other models. Each model is compiled once, and stays so for the next call. In the end it
-    has the weights of one of its trainings. A layer that is frozen keeps the weights that it comes
-    with (freeze one that was adapted to data); those of all others are drawn anew. Keras' global
-    random seed is set.
+    weights. The result of a training does not depend on the number of runs, rates or cores, nor on
+    the other models. Each model is compiled once, and remains compiled for the next call. In the
+    end it has the weights of one of its trainings. A frozen layer keeps its weights (freeze a layer
+    that was adapted to data); those of all other layers are drawn anew. Keras' global random seed
+    is set.
 
     Args:
         models: dict of name to compiled Keras model with one input and one output.
-        get_data: function of a NumPy Generator that returns two tuples, to train on and to test
-            on: X, y and perhaps sample weights, as `train_model` takes them; and X and whatever
-            `score` needs. All runs must have data of the same shapes. It is called in several
-            threads, with a new Generator each time. `make_get_data` makes one.
-        score: function that is given what `get_data` returned for the test but X, and then the
-            predictions, and returns a dict of named measures. It is called in several threads.
-        learning_rates: sequence of float, each trained.
+        get_data: function of a NumPy Generator that returns two tuples. The first is for training:
+            X, y and perhaps sample weights, as `train_model` takes them. The second is for the
+            test: X, and whatever `score` needs. All runs must have data of the same shapes. It is
+            called in several threads, each time with a new Generator. `make_get_data` makes one.
+        score: function of what the second tuple holds after X, and of the predictions. It returns a
+            dict of named measures. It is called in several threads.
+        learning_rates: sequence of float. Each model is trained at each of them.
         n_runs: independent trainings of each model at each learning rate.
         seed: of all data and initial weights, an int from 0 to 2**32 - 1.
-        training: how each training goes, a `Training`.
+        training: a `Training`, which says how each model is trained.
 
     Returns:
-        Two DataFrames: `losses`, with the columns `run`, `learning_rate` and `update`, counted
-        from 1, and one for each model, the loss of the update; and `scores`, with the columns
-        `model`, `run`, `learning_rate`, `update`, the number of updates made before the test, and
-        one for each metric and each measure. The losses of a training that was stopped are NaN
-        where another model of the same run and rate went on.
+        Two DataFrames. `losses` has the columns `run`, `learning_rate`, `update`, counted from 1,
+        and one for each model: the loss of that update. `scores` has the columns `model`, `run`,
+        `learning_rate`, `update`, the number of updates before the test, and one for each metric
+        and each measure. If a training was stopped and another model of the same run and rate went
+        on, its losses from then on are NaN.
 
     Raises:
-        TypeError or ValueError: as `train_model`; or the weights of a model or its learning rate
-            cannot be set anew for each training, or its name is that of another column.
+        TypeError or ValueError: as `train_model`; or the weights or the learning rate of a model
+            cannot be set anew for each training, or its name is the name of another column.
     """
     for name, count in (("n_runs", n_runs), ("n_epochs", training.n_epochs)):
         _check_count(name, count)
@@ -261,8 +257,8 @@ def train_runs(models, get_data, score, learning_rates, n_runs=30, seed=0, train
     n_results = len(models) * n_runs * len(rates)
     cores = futures.ThreadPoolExecutor(os.cpu_count())
     try:
-        # To draw weights and to trace a model are Python's work, and done one after the other;
-        # to compile it, at its first training, and to train it go on meanwhile.
+        # Python draws the weights and traces the models, one after the other. Meanwhile other
+        # threads compile those that are traced, at their first training, and train them.
         tasks = [
             cores.submit(work.train_share, share)
             for name, model in models.items()
@@ -283,8 +279,8 @@ def make_get_data(draw, n_train, n_test=1000):
     Args:
         draw: function, called as `draw(n_sequences, rng=generator)`, that returns X, y and perhaps
             sample weights.
-        n_train, n_test: sequences of each run, to train on and to test on. The test data do not
-            depend on `n_train`.
+        n_train, n_test: number of training and of test sequences of each run. The test sequences
+            do not depend on `n_train`.
     """
 
     def get_data(rng):
@@ -295,7 +291,7 @@ def make_get_data(draw, n_train, n_test=1000):
 
 @dataclass(frozen=True)
 class _Run:
-    """The data of one run, as tensors, and what its test is scored by."""
+    """The data of one run, as tensors, and what `score` needs."""
 
     train: list
     inputs: tf.Tensor
@@ -327,11 +323,11 @@ class _Work:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def make_rng(self, *key):
-        """Return the random numbers of a run, or of a part of it."""
+        """Return the random generator of a run, or of a part of it."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
 
     def draw_run(self, run):
-        """Return the data of a run: nothing else tells one run from another but its weights."""
+        """Return the data of a run. Runs differ by their data and initial weights only."""
         train, (inputs, *expected) = self.get_data(self.make_rng(run))
         return _Run(_as_tensors(*train), _as_tensors(inputs)[0], expected)
 
@@ -351,7 +347,7 @@ class _Work:
             yield arrays if order is None else [tf.gather(array, order) for array in arrays]
 
     def train_share(self, share):
-        """Train a share at all rates, one training after the other, until all are to stop."""
+        """Train a share at all rates, one training after the other, unless all work is stopped."""
         for run in share.weights:
             data = self.draw_run(run)
             for learning_rate in self.learning_rates:
@@ -386,7 +382,7 @@ def _prepare(name, model, example, n_runs, work):
     copies = [model, *work.training.copies.get(name, [])]
     settings = work.training.batch_size, work.training.metrics
     all_compiled = [_compile_training(copy, example.train[0], *settings) for copy in copies]
-    keras.utils.set_random_seed(work.seed)  # not once a run: TensorFlow drops its caches here
+    keras.utils.set_random_seed(work.seed)  # not in each run: it empties TensorFlow's caches
     weights = {run: _draw_weights(model) for run in range(1, n_runs + 1)}
     for number, (copy, compiled) in enumerate(zip(copies, all_compiled, strict=True)):
         if not isinstance(copy.optimizer.learning_rate, keras.Variable):
@@ -408,7 +404,7 @@ def _prepare(name, model, example, n_runs, work):
 
 
 def _build_begin(model):
-    """Return a function that begins a training: it sets weights, and the optimizer to its start."""
+    """Return a function that begins a training: it sets the weights and resets the optimizer."""
     optimizer = model.optimizer.from_config(model.optimizer.get_config())
     optimizer.build(model.trainable_variables)
     fresh = [variable.numpy() for variable in optimizer.variables]
@@ -425,7 +421,7 @@ def _build_begin(model):
 def _draw_weights(model):
     """Return new initial weights of a model, by building its layers anew.
 
-    A Keras initializer gives the same values each time it is called, a new layer new ones.
+    A Keras initializer returns the same values at each call, but a new layer draws new ones.
     """
     weights, known = [], set()
     for layer in _get_layers(model):
@@ -448,7 +444,7 @@ def _draw_weights(model):
 
 
 def _get_layers(model):
-    """Return the layers of a model, those of a model within it too, each once."""
+    """Return the layers of a model, and those of models within it, each once."""
     layers = []
     for layer in model.layers:
         layers += _get_layers(layer) if isinstance(layer, keras.Model) else [layer]
@@ -488,7 +484,7 @@ def _tabulate_losses(models, trainings, results):
 
 
 def _tabulate_scores(models, trainings, results):
-    """Return a row for each model, training (run, rate) and test of it, a column each measure."""
+    """Return a row for each test of each training (model, run, rate), a column for each measure."""
     return pd.DataFrame(
         {"model": name, "run": run, "learning_rate": learning_rate, **scores}
         for name in models
@@ -498,7 +494,7 @@ def _tabulate_scores(models, trainings, results):
 
 
 def _as_tensors(X, y=None, sample_weight=None):
-    """Convert as `fit` does: floats to Keras' float type, the rest as it is."""
+    """Convert arrays as `fit` does: floats to Keras' float type, others as they are."""
     arrays = [np.asarray(array) for array in (X, y, sample_weight) if array is not None]
     lengths = [len(array) for array in arrays]
     if min(lengths) == 0 or len(set(lengths)) > 1:

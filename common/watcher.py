@@ -1,8 +1,9 @@
-"""Tells why a script has ended while it had turned standard error away.
+"""Say why a script ended while its standard error was turned away.
 
-`common/startup.py` starts this as a process of its own, which outlives whatever ends the script,
-and ends it when all is well. It reads what the script writes to standard error. It needs no other
-file, and no package. Its two arguments are the lines to print before and after the reason.
+`common/startup.py` starts this program as a process of its own, and ends it when Keras is loaded.
+If the script ends before that, this program goes on, and prints the reason that it has read from
+the script's standard error. It needs no other file and no package. Its two arguments are the lines
+to print before and after the reason.
 """
 
 import re
@@ -14,12 +15,12 @@ CHATTER = re.compile(rf"[IWE]\d{{4}} |{DATE}[IWE] |WARNING: All log messages|To 
 
 
 def watch(lines, beginning, advice):
-    """Print the reason as soon as it is read, or what there is when `lines` end."""
+    """Print the reason as soon as it is read, or, when `lines` end, what there is."""
     line, others = "", []
     for line in lines:
         if FATAL.match(line):
             report([line], beginning, advice)
-            for _ in lines:  # the rest, unread, would end the script in another way
+            for _ in lines:  # read the rest: a closed pipe would end the script in another way
                 pass
             return
         if not CHATTER.match(line):
