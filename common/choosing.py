@@ -161,7 +161,7 @@ def print_choices(scores, seed=0, by="loss"):
     at_edge = choices.at_edge.groupby(trained, sort=False).mean()
     narrow = [f"{name} ({share:.0%})" for name, share in at_edge[at_edge >= 0.25].items()]
     if narrow:
-        print(f"The grid is too narrow for these (runs at its edge): {', '.join(narrow)}.")
+        print(f"The grid is too narrow (runs that choose its edge): {', '.join(narrow)}.")
 
 
 def pick_losses(losses, view):
