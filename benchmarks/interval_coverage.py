@@ -1,18 +1,18 @@
-"""How often do the intervals cover what they estimate?
+"""How often does a 95% interval contain the value that it estimates?
 
     python -m benchmarks.interval_coverage
 
-takes the scores of a script, all models in many runs at all learning rates, as if they were all
-the runs there are; draws some of these runs again and again, numbers them anew, and makes of each
-draw what the scripts make of theirs: each run at the rate that three others of the draw have
-chosen, the paired difference of two models, its 95% interval. What this estimates is the mean
-difference if three fresh runs choose and a fourth is reported. Beside it stands the usual way: one
-rate for each model, chosen by as many other runs as are then reported.
+takes a table of scores with many runs of each model at all learning rates, as if these were all
+runs there are. Again and again it draws some of them, and does what the scripts do: each run has
+the rate that three other runs of the draw have chosen, and the paired difference of two models has
+a 95% interval. The value to be estimated is the mean difference if three new runs choose the rate
+and a fourth is reported. For comparison it also tries the usual way: one rate for each model,
+chosen by as many other runs as are then reported.
 
-The table is that of `extensions.compare_learning_rates` with 120 runs, made first if it is not
-there, in about five minutes (30 runs would hide rare failures); or, with `--scores FILE`, that of
-another script. Expect 0.90 to 0.96 for each pair of models. Beside the table it takes about 5
-seconds on 2 CPU cores.
+The table is that of `extensions.compare_learning_rates` with 120 runs, since 30 runs would hide
+rare failures. It is made first, in about five minutes, unless it is there; `--scores FILE` names
+the table of another script instead. Expect 0.90 to 0.96 for each pair of models. The draws take
+about 5 seconds on 2 CPU cores.
 """
 
 import subprocess

@@ -2,8 +2,8 @@
 
     python -m docs.compare_seeds
 
-prints each comparison of the summaries in docs/summaries with the words of seed 0 and of seed 1,
-first those that differ.
+prints each comparison in docs/summaries with the words of seed 0 and those of seed 1. The
+comparisons whose verdicts differ come first.
 """
 
 import re

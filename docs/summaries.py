@@ -2,10 +2,10 @@
 
     python -m docs.summaries --seed 0 --output results
 
-reads the tables and the printed answers of all scripts that `--output` has, as docs/refresh.py
-leaves them there, and writes docs/summaries/<script>_seed0.csv, with the facts, and .txt, with the
-answers. It takes a few seconds: nothing is trained. The summaries are committed; docs/pages.py
-writes them into the pages.
+reads the tables and printed answers that docs/refresh.py has left in the folder `--output`, and
+writes docs/summaries/<script>_seed0.csv, with the facts, and .txt, with the answers. It takes a few
+seconds, since nothing is trained. The summaries are committed; docs/pages.py writes them into the
+pages.
 """
 
 import argparse
