@@ -1,20 +1,27 @@
-"""The figures of an experiment."""
+"""What the figures share: how each model is drawn, and its name at the end of its line."""
 
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import LogLocator
+from scipy.optimize import isotonic_regression
 
 from common.choosing import pick_losses
 from common.results import MEASURES, count, interval
 
-# One colour for each model, on all figures; line style, marker and lightness differ as well as the
-# hue, for print in grey.
-COLORS = ["#0b2a4a", "#c1440e", "#2a8c82", "#b07d00", "#7a3b8f", "#5b8fd4", "#8a8a3a", "#d46a9b"]
-DASHES = ["-", "--", "-.", ":", (0, (8, 2)), (0, (5, 1, 1, 1)), (0, (3, 2)), (0, (1, 1))]
+# Each model has the same colour on all figures. The line styles and the markers differ as well, so
+# that the models can be told apart in greyscale.
 LINES = [
-    {"color": color, "linestyle": linestyle, "marker": marker}
-    for color, linestyle, marker in zip(COLORS, DASHES, "os^Dv<>P", strict=True)
+    {"color": "#0b2a4a", "linestyle": "-", "marker": "o"},
+    {"color": "#c1440e", "linestyle": "--", "marker": "s"},
+    {"color": "#2a8c82", "linestyle": "-.", "marker": "^"},
+    {"color": "#b07d00", "linestyle": ":", "marker": "D"},
+    {"color": "#7a3b8f", "linestyle": (0, (8, 2)), "marker": "v"},
+    {"color": "#5b8fd4", "linestyle": (0, (5, 1, 1, 1)), "marker": "<"},
+    {"color": "#8a8a3a", "linestyle": (0, (3, 2)), "marker": ">"},
+    {"color": "#d46a9b", "linestyle": (0, (1, 1)), "marker": "P"},
+    {"color": "#6b4a35", "linestyle": (0, (8, 2, 1, 2)), "marker": "X"},
 ]
 STYLES = {
     "lstm_forw": LINES[0],
@@ -24,65 +31,112 @@ STYLES = {
     "bilstm_sum": LINES[4],
     "bilstm_mul": LINES[5],
     "bilstm_ave": LINES[6],
-    "gru_forw": LINES[1] | {"marker": "P", "linestyle": "--"},
-    "rnn_forw": LINES[5] | {"marker": "X", "linestyle": "--"},
-    "bigru_con": LINES[1] | {"marker": "P", "linestyle": "-"},
-    "birnn_con": LINES[5] | {"marker": "X", "linestyle": "-"},
+    "gru_forw": LINES[7] | {"linestyle": "--"},
+    "rnn_forw": LINES[8] | {"linestyle": "--"},
+    "bigru_con": LINES[7] | {"linestyle": "-"},
+    "birnn_con": LINES[8] | {"linestyle": "-"},
     "forward": LINES[0],
     "backward": LINES[2],
     "bidirectional": LINES[3],
 }
-THIN_LINES = [(0, (8, 4)), (0, (1, 0)), (0, (2, 3)), (0, (8, 3, 2, 3))]
+THIN_LINES = ["-", (0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]  # of what is not trained
 
 
 def get_styles(names):
-    """Return a style of lines for each name: of STYLES, or the next of LINES that is not taken."""
+    """Return a line style for each name: that of STYLES, or else the next of LINES not in use."""
     taken = [STYLES[name] for name in names if name in STYLES]
     others = cycle([line for line in LINES if line not in taken] or LINES)
     return {name: STYLES.get(name) or next(others) for name in names}
 
 
-def draw_averages(losses, views, batch_size, known):
-    """Draw the mean loss of each model along its training on logarithmic axes, a panel each view.
+def set_heading(figure, question, conditions):
+    """Write a question above a figure and, in a second, smaller line, the conditions."""
+    heading = figure.suptitle(f"{question}\n")  # an empty second line, for the conditions
+    style = {"ha": "center", "va": "bottom", "fontsize": "small"}
+    line = figure.axes[0].annotate(conditions, (0.5, 0), xycoords=heading, **style)
+    line.set_in_layout(False)  # the heading has made room for it
+
+
+def label_lines(axes):
+    """Write the name of each line at its right end, instead of a legend.
+
+    Names that would overlap are moved apart. Call it when all panels are drawn.
 
     Args:
-        losses: DataFrame as `train_runs` returns it, with losses averaged over some updates each.
+        axes: Matplotlib axes; lines and error bars that have a label are named.
+    """
+    axes.figure.draw_without_rendering()  # fixes the limits and the height of the axes
+    ends = []
+    for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+        line = handle[0] if handle in axes.containers else handle
+        points = (line.get_transform() - axes.transAxes).transform(line.get_xydata())
+        points = points[np.isfinite(points).all(axis=1)]
+        if len(points):
+            ends.append((*np.clip(points[-1], 0, 1), name, line.get_color()))
+    if not ends:
+        return
+    ends.sort(key=lambda end: end[1])
+    # The heights nearest to those of the ends that are a line of text apart.
+    line_height = 11 / 72 * axes.figure.dpi / axes.get_window_extent().height
+    rises = line_height * np.arange(len(ends))
+    heights = isotonic_regression([y for _, y, *_ in ends] - rises).x + rises
+    for (x, y, name, color), height in zip(ends, heights, strict=True):
+        axes.annotate(
+            name,
+            (x, y),
+            (1.03, height),
+            "axes fraction",
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkB": 0},
+            color=color,
+            fontsize="small",
+            va="center",
+        )
+
+
+def draw_averages(losses, views, batch_size, known):
+    """Draw the mean training loss of each model on logarithmic axes, a panel for each view.
+
+    Args:
+        losses: DataFrame as `train_runs` returns it, with losses averaged over several updates.
         views: list of `common.choosing.View` of its scores.
         batch_size: sequences per update.
-        known: dict of name to the scores of a predictor that is not trained; thin lines, but none
-            at a loss of 0.
+        known: dict of name to the scores of a predictor that is not trained, drawn as thin lines.
+            A loss of 0 is left out.
 
     Returns:
         The figure.
     """
     figure, all_axes = plt.subplots(
-        1, len(views), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+        1, len(views), figsize=(8.5, 4.5), sharey=True, squeeze=False, layout="constrained"
     )
     for axes, view in zip(all_axes[0], views, strict=True):
         of_view = pick_losses(losses, view)
         names = of_view.columns.drop(["run", "update"])
         for name, style in get_styles(names).items():
             by_run = of_view.pivot(index="run", columns="update", values=name)
-            axes.plot(by_run.columns, by_run.mean(), label=name, markersize=3, **style)
+            axes.plot(by_run.columns, by_run.mean(), label=name, **style | {"marker": ""})
             axes.fill_between(by_run.columns, *interval(by_run), color=style["color"], alpha=0.2)
         draw_known(axes, {name: of for name, of in known.items() if of["loss"] > 0})
-        axes.set(
-            xscale="log", yscale="log", xlabel=f"update ({count(batch_size, 'sequence')} each)"
-        )
+        axes.set(xscale="log", yscale="log")
+        axes.set_xlabel(f"update ({count(batch_size, 'sequence')} each)")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
         axes.set_title(view.words, fontsize="medium")
         axes.grid(alpha=0.3)
     all_axes[0, 0].set_ylabel("training loss (cross-entropy, nats)")
-    all_axes[0, 0].legend(loc="lower left")
+    label_lines(axes)  # of the last panel
     return figure
 
 
 def draw_known(axes, known, measure="loss"):
-    """Draw a thin line across for what no training changes.
+    """Draw a thin horizontal line for the score of each predictor that is not trained.
 
     Args:
-        axes: of matplotlib.
+        axes: Matplotlib axes.
         known: dict of name to a dict of scores.
-        measure: the name of the score to draw; where there is none, no line.
+        measure: the name of the score to draw. A predictor without it gets no line.
     """
     for (name, scores), dashes in zip(known.items(), cycle(THIN_LINES)):
         if measure in scores:
@@ -94,7 +148,7 @@ def draw_means(axes, scores, x, y, by="model"):
     """Draw means over runs with their intervals.
 
     Args:
-        axes: of matplotlib.
+        axes: Matplotlib axes.
         scores: tidy DataFrame.
         x: the column along the horizontal axis.
         y: the measure whose means are drawn.
@@ -105,7 +159,7 @@ def draw_means(axes, scores, x, y, by="model"):
         values = rows.groupby(x)[y]
         means = values.mean()
         low, high = np.transpose([interval(of_x, share=MEASURES[y].is_share) for _, of_x in values])
-        # A mean of shares may lie a rounding error outside its interval.
+        # Rounding may put the mean of equal shares just outside its interval.
         spread = np.maximum([means - low, high - means], 0)
         style = {"markersize": 4, "capsize": 3, **styles[name]}
         axes.errorbar(means.index, means, spread, label=name, **style)
