@@ -1,12 +1,13 @@
-"""LSTM, GRU or plain RNN? And does it depend on how many sequences there are to learn from?
+"""LSTM, GRU or plain RNN? And does it depend on how many different sequences there are?
 
     python -m extensions.compare_cells
 
-trains the three recurrent layers of Keras, forward and bidirectional, 30 times each by 3,000
-updates of one sequence: on 3,000 sequences, on 300 gone through ten times, on 30 gone through a
-hundred times, at six learning rates. Where each run has a rate of its own, expect the plain RNN
-behind the other two, and the GRU ahead of the LSTM only on 30 sequences. It takes about 100 seconds
-on 2 CPU cores. Times per update differ each time you run it, so they are printed but in no file.
+trains the three recurrent layers of Keras, forward and bidirectional, 30 times each and for 3,000
+updates of one sequence: 3,000 different sequences once, 300 sequences ten times, or 30 sequences a
+hundred times, at six learning rates. Where three other runs choose the rate of each run, expect a
+higher loss from the plain RNN than from the other two, and a lower loss from the GRU than from the
+LSTM only with 30 sequences. It takes about 100 seconds on 2 CPU cores. The script prints the time
+per update, but saves it in no file, because it differs each time.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -29,7 +30,7 @@ from keras import layers
 
 from common.choosing import get_views, print_choices
 from common.comparing import train_by_options
-from common.figures import draw_known, draw_means
+from common.figures import draw_known, draw_means, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import answer, describe_runs, in_words, print_comparison, with_interval
@@ -41,7 +42,7 @@ PANELS = {
     "forward": ["lstm_forw", "gru_forw", "rnn_forw"],
     "bidirectional": ["bilstm_con", "bigru_con", "birnn_con"],
 }
-N_TIMES = 20  # that the training of each model is timed
+N_TIMES = 20  # how often the training of each model is timed
 
 
 def get_cell_model(n_timesteps, cell=layers.LSTM, bidirectional=False, *, n_units=20):
@@ -63,8 +64,8 @@ def get_cell_model(n_timesteps, cell=layers.LSTM, bidirectional=False, *, n_unit
     recurrent = cell(n_units, return_sequences=True)
     if bidirectional:
         recurrent = layers.Bidirectional(recurrent)
-    # Works on every time step by itself. TimeDistributed does the same, but calls it once for
-    # each step, which takes long to compile where sequences are long.
+    # Dense treats each time step by itself. TimeDistributed(Dense) computes the same, but takes
+    # longer to compile, as it makes a layer call for each step.
     output = layers.Dense(1, activation="sigmoid")
     model = keras.Sequential([keras.Input((n_timesteps, 1)), recurrent, output])
     model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
@@ -81,13 +82,13 @@ def get_models(n_timesteps, n_units):
 
 
 def get_repeated_data(rng, n_timesteps, n_different, n_sequences):
-    """Draw `n_different` sequences to go through again and again, and 1,000 to test on.
+    """Draw `n_different` sequences to train on repeatedly, and 1,000 to test on.
 
     Args:
         rng: NumPy Generator.
         n_timesteps: length of the sequences.
         n_different: number of sequences drawn to train on.
-        n_sequences: number of sequences to train on, the repeated ones included.
+        n_sequences: number of sequences to train on, counting repetitions.
 
     Returns:
         Two tuples, to train on and to test on: X and y as `data.get_sequences` returns them.
@@ -99,10 +100,9 @@ def get_repeated_data(rng, n_timesteps, n_different, n_sequences):
 
 
 def time_trainings(models, X, y, batch_size=1, n_times=5):
-    """Return the seconds per update of some trainings by `train_model`, once compiled.
+    """Return the seconds per update of several trainings by `train_model`, without compiling.
 
-    The models are compiled on all cores, then timed one after the other, in turns. They are
-    trained in place.
+    The models are compiled on all cores and then timed in turns, one at a time. This trains them.
 
     Args:
         models: dict of name to compiled Keras model.
@@ -124,11 +124,11 @@ def time_trainings(models, X, y, batch_size=1, n_times=5):
 
 
 def answer_times(seconds, names):
-    """Say how long an update of a model takes, and how that of others differs.
+    """Say how many microseconds an update takes: of one model, and of others minus that.
 
     Args:
-        seconds: dict of model to the seconds of an update, shape `(n_times,)`, timed in turns.
-        names: the model, and the others.
+        seconds: as `time_trainings` returns it.
+        names: the first is the model that the others are compared with.
     """
     first, *others = names
     microseconds = {name: 1e6 * seconds[name] for name in names}
@@ -136,17 +136,21 @@ def answer_times(seconds, names):
         f"{name} minus {first}: {in_words(microseconds[name] - microseconds[first])}"
         for name in others
     ]
-    return (
-        f"Microseconds an update, {first}: {with_interval(microseconds[first])}; {'; '.join(words)}"
-    )
+    words = "; ".join([f"{first}: {with_interval(microseconds[first])}", *words])
+    return f"Microseconds per update, {words}"
 
 
 def draw(views, known):
-    """Draw the test loss over the number of training sequences: a row for each view."""
+    """Draw the test loss over the number of different training sequences: a row for each view.
+
+    Args:
+        views: list of `common.choosing.View`, with the column `sequences`.
+        known: as `get_known` returns it.
+    """
     figure, all_axes = plt.subplots(
         len(views),
         len(PANELS),
-        figsize=(8, 3.5 * len(views)),
+        figsize=(8, 1.5 + 2.5 * len(views)),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -155,18 +159,24 @@ def draw(views, known):
     for row, view in zip(all_axes, views, strict=True):
         for axes, (panel, names) in zip(row, PANELS.items(), strict=True):
             draw_means(axes, view.scores[view.scores.model.isin(names)], "sequences", "loss")
-            draw_known(axes, known)
+            draw_known(axes, {"step number alone": known["step number alone"]})
             axes.set_title(f"{panel}, {view.words}", fontsize="small")
-            axes.set_xscale("log")
+            axes.set(xscale="log", ylim=(0, None))
             numbers = view.scores.sequences.unique()
             axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
             axes.minorticks_off()
-        row[0].set_ylabel("test loss (cross-entropy, nats)")
+        row[0].set_ylabel("test loss (nats)")
     for axes in all_axes[-1]:
         axes.set_xlabel("different training sequences")
+    handles = {}  # by name, of both directions
     for axes in all_axes[0]:
-        axes.legend(loc="upper right", bbox_to_anchor=(1, 0.93), fontsize="small")
-    figure.suptitle(f"Kinds of recurrent layer: {describe_runs(views[0].scores.run.max())}")
+        handles |= dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    names = [name for names in zip(*PANELS.values(), strict=True) for name in names]
+    names.append("step number alone")
+    handles = [handles[name] for name in names]
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    runs = describe_runs(views[0].scores.run.max())
+    set_heading(figure, "LSTM, GRU or plain RNN?", runs)
     return figure
 
 

@@ -1,22 +1,23 @@
-"""Does it hold at other lengths, sizes and batches?
+"""Do the comparisons hold with other lengths, sizes and batches?
 
     python -m extensions.compare_settings
 
-makes the comparisons of the claims C2, C4 and C7 (docs/claims.md) with 10 time steps, 20 units and
-one sequence per update, and where one of these is different: 30 or 100 time steps, 5 or 100 units,
-32 sequences per update. Each model is trained 10 times at each of six learning rates, by 1,000
-updates and, where one training then takes less than 3 seconds, by ten times as many. Expect a lower
-loss from the bidirectional LSTM in most settings at 0.001, and in few where each run has a rate
-that other runs have chosen. It takes about 19 minutes on 2 CPU cores. The first of `--timesteps`,
-`--units` and `--batch-size` are those of the first setting. `--sequences` counts those of one per
-update, and so the updates of every setting.
+repeats the comparisons of the claims C2, C4 and C7 (docs/claims.md) with 10 time steps, 20 units
+and one sequence per update, and then with one of these changed: 30 or 100 time steps, 5 or 100
+units, 32 sequences per update. Each model is trained 10 times at each of seven learning rates, for
+1,000 updates and, where one training takes less than 3 seconds, for 10,000. At 0.001 expect a lower
+loss from the bidirectional LSTM in most settings. Where three other runs choose the rate of each
+run, expect no clear difference in most settings. It takes about 22 minutes on 2 CPU cores.
+
+The first values of `--timesteps`, `--units` and `--batch-size` make the first setting.
+`--sequences` is the number of updates in every setting. Two changes at once are not tried.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
     several = {"timesteps": (10, 30, 100), "units": (20, 5, 100), "batch_size": (1, 32)}
-    rates = 0.0003, 0.001, 0.004, 0.016, 0.06, 0.2
+    rates = 0.0003, 0.001, 0.004, 0.016, 0.06, 0.2, 0.6
     options = start_script(__file__, __doc__, learning_rate=rates, runs=10, **several)
 
 from functools import partial
@@ -29,13 +30,13 @@ from keras import layers
 
 from common.choosing import get_views, print_choices
 from common.comparing import train_on_sums
-from common.figures import add_legend
+from common.figures import add_legend, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import MEASURES, describe_runs, differences, in_words, interval
 from extensions.compare_cells import CELLS, get_cell_model
 
-CLAIMS = {  # what the claim says of the test loss of the first model, minus that of the second
+CLAIMS = {  # what the claim says of the first model's test loss minus the second's
     ("bilstm_con", "lstm_forw"): ("C2", "lower"),
     ("gru_forw", "lstm_forw"): ("C7", "alike"),
     ("rnn_forw", "lstm_forw"): ("C7", "higher"),
@@ -48,20 +49,29 @@ CLAIMS = {  # what the claim says of the test loss of the first model, minus tha
 OUTCOMES = ["lower", "higher", "alike", "no clear difference", "no verdict"]
 MODES = ["sum", "mul", "ave", "concat"]
 SETTINGS = {"timesteps": "{} steps", "units": "{} units", "batch_size": "{} per update"}
-# Up to here a training of 10,000 updates takes less than 3 seconds on one core.
+# In settings up to these a training of 10,000 updates takes less than 3 seconds on one core.
 LARGEST = {
     "forward": {"timesteps": 100, "units": 100, "batch_size": 1},
     "bidirectional": {"timesteps": 100, "units": 20, "batch_size": 1},
 }
 MARGIN = MEASURES["loss"].margin
-STYLES = [  # of the tests after fewer and after more updates, in the figure
-    {"fmt": "o", "color": "#c1440e", "markerfacecolor": "white", "markersize": 5, "capsize": 3},
-    {"fmt": "s", "color": "#0b2a4a", "markersize": 4, "capsize": 3},
+PANELS = {  # of the figure; mul and ave minus concat are in the tables alone
+    ("bilstm_con", "lstm_forw"): "bidirectional LSTM\nminus forward LSTM",
+    ("gru_forw", "lstm_forw"): "forward GRU\nminus forward LSTM",
+    ("rnn_forw", "lstm_forw"): "forward plain RNN\nminus forward LSTM",
+    ("bilstm_con", "bilstm_sum"): "merge mode concat\nminus sum",
+    ("bilstm_mul", "bilstm_sum"): "merge mode mul\nminus sum",
+    ("bilstm_ave", "bilstm_sum"): "merge mode ave\nminus sum",
+}
+LIMITS = -0.08, 0.15  # of the axis of differences, in nats: one failed run must not stretch it
+UPDATE_STYLES = [  # of the tests after fewer and after more updates
+    {"fmt": "o", "color": "#777777", "markerfacecolor": "white", "markersize": 5, "capsize": 3},
+    {"fmt": "s", "color": "black", "markersize": 4, "capsize": 3},
 ]
 
 
 def get_settings(**values):
-    """Return the settings to try: in each but the first, one value is not the first of its list.
+    """Return the settings to try: the first values of all lists, then one of them changed.
 
     Args:
         **values: lists of int, for each key of SETTINGS.
@@ -77,10 +87,10 @@ def get_settings(**values):
 
 
 def get_models(n_timesteps, n_units):
-    """Build all models that are compared: those that take longest to train first.
+    """Build all models that are compared, those with the longest training first.
 
-    Those with merge modes are as bilstm.py builds them, but for `TimeDistributed`, which does the
-    same as `Dense` alone and takes three times as long with 100 time steps.
+    They have `Dense` where bilstm.py has `TimeDistributed(Dense)`: it computes the same, in a third
+    of the time with 100 time steps.
     """
     layers_of = {f"bilstm_{mode[:3]}": partial(read_both_ways, mode) for mode in MODES}
     layers_of |= {f"{name}_forw": cell for name, cell in CELLS.items()}
@@ -96,15 +106,16 @@ def read_both_ways(mode, n_units, **settings):
 
 
 def is_trained_longer(model, setting):
-    """Tell whether a model, by name, is also trained by ten times the updates in a setting."""
+    """Tell whether a model, given by its name, is also trained for ten times the updates."""
     largest = LARGEST["forward" if model.endswith("_forw") else "bidirectional"]
     return all(value <= largest[key] for key, value in setting.items())
 
 
 def train(setting, options):
-    """Train all models in one setting; return the scores of the tests that count.
+    """Train all models in one setting.
 
-    These are the one after `options.sequences` updates and the one after ten times as many.
+    Returns:
+        The scores after `options.sequences` updates and after ten times as many.
     """
     models = get_models(setting["timesteps"], setting["units"])
     n_sequences, tables = options.sequences * setting["batch_size"], []
@@ -117,20 +128,15 @@ def train(setting, options):
         }
         if group:
             _, scores = train_on_sums(group, setting["timesteps"], n_sequences, options, **settings)
-            tables.append(keep_tests(scores, options.sequences))
+            counts = scores["update"].isin([options.sequences, 10 * options.sequences])
+            tables.append(scores[counts].sort_values("update", kind="stable"))
     return pd.concat(tables, ignore_index=True)
-
-
-def keep_tests(scores, n_updates):
-    """Return the rows of the tests after `n_updates` and after ten times as many, in this order."""
-    kept = scores[scores["update"].isin([n_updates, 10 * n_updates])]
-    return kept.sort_values("update", kind="stable", ignore_index=True)
 
 
 def tabulate_verdicts(scores, seed=0):
     """Compare all pairs of CLAIMS in each setting, after each number of updates, in each view.
 
-    The rates are chosen anew for each setting and number of updates.
+    Each setting and number of updates has its own choice of learning rates.
 
     Args:
         scores: DataFrame as `train_runs` returns it, with a column `setting`.
@@ -138,8 +144,8 @@ def tabulate_verdicts(scores, seed=0):
 
     Returns:
         DataFrame with the columns `setting`, `update`, `view` (its words), `one` and `other` (the
-        models), `words`, and `mean`, `low` and `high`, of the test loss of one minus other, in
-        nats. A pair of which a model was not trained has no row.
+        models), `words`, and `mean`, `low` and `high` of the first test loss minus the second, in
+        nats. A pair has no row where one of its models was not trained.
     """
     rows = []
     for (setting, n_updates), tested in scores.groupby(["setting", "update"], sort=False):
@@ -154,7 +160,7 @@ def tabulate_verdicts(scores, seed=0):
 
 
 def get_outcome(words):
-    """Return which of OUTCOMES the words of `in_words` stand for; within the margin is alike."""
+    """Return which of OUTCOMES the words of `in_words` mean; `alike` if within the margin."""
     if "too few" in words or "no mean" in words:
         return "no verdict"
     if "within" in words:
@@ -163,12 +169,12 @@ def get_outcome(words):
 
 
 def contradicts(outcome, claimed):
-    """Tell whether there is a difference to the other side, or any where none is claimed."""
+    """Tell whether an outcome is a clear difference that the claim excludes."""
     return claimed != "nothing" and outcome in {"lower", "higher"} - {claimed}
 
 
 def answer(verdicts):
-    """Say for each pair of CLAIMS and view in how many cells it is as claimed, and where not.
+    """Say for each pair of CLAIMS and each view how often it has which outcome.
 
     Args:
         verdicts: as `tabulate_verdicts` returns them.
@@ -179,24 +185,26 @@ def answer(verdicts):
         for view, rows in of_pair.groupby("view", sort=False):
             outcomes = rows.words.map(get_outcome)
             counts = outcomes.value_counts().reindex(OUTCOMES).dropna().astype(int)
-            cells = ", ".join(f"{outcome} in {number}" for outcome, number in counts.items())
+            outcome_counts = ", ".join(f"{name} in {number}" for name, number in counts.items())
             against = rows[[contradicts(outcome, claimed) for outcome in outcomes]]
             named = [
                 f"{row.setting}, {row.update:,} updates ({row.words})"
                 for row in against.itertuples()
             ]
             lines.append(
-                f"Answer, {claim}, {one} minus {other}, {claimed} claimed, {view}: of {len(rows)}"
-                f" cells {cells}; against the claim: {'; '.join(named) or 'none'}."
+                f"Answer, {claim}, {one} minus {other}, {view}: of {len(rows)} comparisons"
+                f" {outcome_counts}. The claim says {claimed}; against it:"
+                f" {'; '.join(named) or 'none'}."
             )
     return "\n".join(lines)
 
 
 def print_tables(scores, verdicts, settings, seed):
-    """Print the rates chosen, the mean losses at them, and the words for each comparison.
+    """Print how often each rate was chosen, the mean losses, and the words of each comparison.
 
     Args:
-        scores, seed: as for `tabulate_verdicts`, which made `verdicts` of them.
+        scores, seed: as for `tabulate_verdicts`.
+        verdicts: as `tabulate_verdicts` returns them.
         settings: as `get_settings` returns them.
     """
     losses = []
@@ -219,28 +227,12 @@ def print_tables(scores, verdicts, settings, seed):
 
 
 def with_mean(losses):
-    """Return the mean, as str; that of a loss that is not finite is not finite."""
+    """Return the mean as str; unlike that of pandas it is not finite if one loss is not."""
     return f"{np.mean([*losses]):.3f}"
 
 
-def describe_gaps(settings):
-    """Say in which settings which models are not trained by ten times the updates, and what else.
-
-    Args:
-        settings: as `get_settings` returns them.
-    """
-    names = dict.fromkeys(name for pair in CLAIMS for name in pair)
-    gaps = []
-    for setting, values in settings.items():
-        left_out = [name for name in names if not is_trained_longer(name, values)]
-        which = "all models" if len(left_out) == len(names) else ", ".join(left_out)
-        gaps += [f"ten times the updates for {which} with {setting}"] if left_out else []
-    others = "two things different at once", "GRU and plain RNN in both directions", *gaps
-    return f"Not tried: {'; '.join(others)}."
-
-
 def draw(verdicts, n_runs):
-    """Draw the differences at the chosen rates, with their intervals: a panel for each pair.
+    """Draw the differences at the chosen rates, with their intervals: a panel for each of PANELS.
 
     Args:
         verdicts: as `tabulate_verdicts` returns them.
@@ -252,34 +244,56 @@ def draw(verdicts, n_runs):
     heights = {setting: -row for row, setting in enumerate(verdicts.setting.unique())}
     chosen = verdicts[verdicts["view"] == verdicts["view"].iloc[-1]]
     figure, panels = plt.subplots(
-        2, 4, figsize=(9, 6.5), sharex=True, sharey=True, layout="constrained"
+        2, 3, figsize=(8, 6.4), sharex=True, sharey=True, layout="constrained"
     )
-    for axes, (one, other) in zip(panels.flat, CLAIMS, strict=True):
+    for axes, ((one, other), title) in zip(panels.flat, PANELS.items(), strict=True):
         of_pair = chosen[(chosen.one == one) & (chosen.other == other)]
         for number, (n_updates, rows) in enumerate(of_pair.groupby("update")):
-            height = rows.setting.map(heights) + 0.15 - 0.3 * number
+            height = rows.setting.map(heights) + 0.17 - 0.34 * number
             spread = [rows["mean"] - rows.low, rows.high - rows["mean"]]
             label = f"after {n_updates:,} updates"
-            axes.errorbar(rows["mean"], height, xerr=spread, label=label, **STYLES[number])
+            axes.errorbar(rows["mean"], height, xerr=spread, label=label, **UPDATE_STYLES[number])
+            label_beyond(axes, rows, height)
         axes.axvline(0, color="black", linewidth=0.9)
         axes.axvspan(
-            -MARGIN, MARGIN, color="grey", alpha=0.25, linewidth=0, label=f"within {MARGIN:g}"
+            -MARGIN, MARGIN, color="grey", alpha=0.25, linewidth=0, label=f"within {MARGIN:g} nats"
         )
-        axes.set_title(f"{one}\nminus {other}", fontsize="medium")
+        axes.set_title(title, fontsize="medium")
         axes.grid(alpha=0.3, axis="x")
-    labels = [setting.replace(", ", ",\n") for setting in heights]
-    panels[0, 0].set(ylim=(min(heights.values()) - 0.5, 0.5))
+    panels[0, 0].set(
+        xlim=LIMITS, xticks=[-0.05, 0, 0.05, 0.1], ylim=(min(heights.values()) - 0.5, 0.5)
+    )
+    labels = [",\n".join(setting.rsplit(", ", 1)) for setting in heights]
     panels[0, 0].set_yticks([*heights.values()], labels)
     for axes in panels[:, 0]:
         axes.tick_params("y", labelsize="small")
     for axes in panels[-1]:
-        axes.set_xlabel("test loss difference (nats)")
+        axes.set_xlabel("difference in test loss (nats)")
     add_legend(figure)
-    figure.suptitle(
-        "Does it hold at other lengths, sizes and batches?\n"
-        f"{chosen['view'].iloc[0]}, {describe_runs(n_runs)}"
+    set_heading(
+        figure,
+        "Which differences remain with other lengths, sizes and batches?",
+        f"right of 0: the second has the lower loss; {chosen['view'].iloc[0]},"
+        f" {describe_runs(n_runs)}",
     )
     return figure
+
+
+def label_beyond(axes, rows, heights):
+    """Write what lies beyond LIMITS at the edge of a panel, with an arrow.
+
+    Args:
+        axes: of matplotlib.
+        rows: DataFrame with the columns `mean`, `low` and `high`.
+        heights: where each row is drawn.
+    """
+    style = {"fontsize": 8, "va": "bottom"}
+    for row, height in zip(rows.itertuples(), heights, strict=True):
+        mean = f"mean {row.mean:.2f}, " if not LIMITS[0] < row.mean < LIMITS[1] else ""
+        if row.high > LIMITS[1]:
+            axes.text(LIMITS[1], height, f"{mean}to {row.high:.2f} →", ha="right", **style)
+        if row.low < LIMITS[0]:
+            axes.text(LIMITS[0], height, f"← {mean}from {row.low:.2f}", ha="left", **style)
 
 
 def main(options):
@@ -293,7 +307,6 @@ def main(options):
     scores = pd.concat(tables, ignore_index=True)
     verdicts = tabulate_verdicts(scores, options.seed)
     print_tables(scores, verdicts, settings, options.seed)
-    print(describe_gaps(settings))
     print(answer(verdicts))
     save(options, draw(verdicts, options.runs), scores=scores, verdicts=verdicts)
 

@@ -1,17 +1,17 @@
-"""Peepholes? Coupled gates? Which part of the LSTM matters? And how do I make a cell of my own?
+"""Which part of the LSTM matters? And how do I write my own recurrent cell?
 
     python -m extensions.compare_variants
 
-trains the LSTM and seven variants of it, each 30 times on 1,000 sequences of 10 and of 40 time
-steps, one per update, at five learning rates. At 0.001 expect all of them within 0.03 of the
-standard LSTM's test loss; where each run has a rate of its own, few clear differences from it, of
-0.02 to 0.04 either way, and no part that is needed at both lengths. It takes about 70 seconds on
-2 CPU cores. The cell is in extensions/variant_cell.py.
+trains the LSTM and seven variants of it (extensions/variant_cell.py), each 30 times on 1,000
+sequences of 10 and of 40 time steps, one per update, at five learning rates. At 0.001 expect the
+test loss of each variant within 0.03 of that of the standard LSTM. Where three other runs choose
+the rate of each run, expect few clear differences, of 0.02 to 0.04 in both directions, and no part
+that is needed at both lengths. It takes about 70 seconds on 2 CPU cores.
 
-Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants of it
-on three tasks, each tuned on its own. None was significantly better. Forget gate and output
-activation were critical; to couple the input and the forget gate, or to leave out the peepholes,
-did no significant harm. (One of their variants, whose gates see each other, is not here.)
+Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants on
+three tasks, and tuned each variant. None was significantly better. The forget gate and the output
+activation were critical. Coupled input and forget gates did no significant harm, and neither did an
+LSTM without peepholes. (The variant whose gates see each other is not in this script.)
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -29,11 +29,16 @@ from keras import layers
 
 from common.choosing import get_views
 from common.comparing import report, train_on_sums
-from common.figures import LINES, add_legend
+from common.figures import add_legend, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import FEWEST_RUNS, describe_runs, interval
 from extensions.variant_cell import VARIANTS, VariantCell
+
+VIEW_STYLES = [  # of the published rate, if it is one of several, and of the chosen ones
+    {"marker": "o", "color": "#777777", "markerfacecolor": "white"},
+    {"marker": "s", "color": "black"},
+]
 
 
 def get_variant_model(n_timesteps, variant="standard", *, n_units=20):
@@ -63,29 +68,40 @@ def get_variant_model(n_timesteps, variant="standard", *, n_units=20):
 
 
 def draw(views):
-    """Draw the mean test loss of each variant, with its interval, a panel for each length."""
+    """Draw the mean test loss of each variant, with its interval: a panel for each length.
+
+    Args:
+        views: list of `common.choosing.View`, with the column `timesteps`.
+    """
     lengths = views[0].scores.timesteps.unique()
     figure, panels = plt.subplots(
-        1, len(lengths), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+        1,
+        len(lengths),
+        figsize=(8, 4.8),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     heights = np.arange(len(VARIANTS))[::-1]  # the first on top
     for axes, n_timesteps in zip(panels[0], lengths, strict=True):
-        for number, (view, line) in enumerate(zip(views, LINES, strict=False)):
+        for number, (view, style) in enumerate(zip(views, VIEW_STYLES[-len(views) :], strict=True)):
             rows = view.scores[view.scores.timesteps == n_timesteps]
             losses = rows.pivot(index="run", columns="model", values="loss")[list(VARIANTS)]
             means = losses.mean()
             spread = np.abs(np.array(interval(losses)) - means.to_numpy())
-            style = line | {"linestyle": "none", "capsize": 3, "label": view.words}
-            axes.errorbar(means, heights + 0.15 - 0.3 * number, xerr=spread, **style)
-            axes.axvline(means["standard"], **line | {"marker": None}, linewidth=0.9)
+            errors = {"xerr": spread, "linestyle": "none", "capsize": 3, "label": view.words}
+            axes.errorbar(means, heights + 0.15 - 0.3 * number, **errors, **style)
+            line = {"color": style["color"], "linewidth": 0.9, "linestyle": "--"}
+            axes.axvline(means["standard"], **line)
         axes.set_title(f"{n_timesteps} time steps", fontsize="medium")
         axes.set_xlim(left=0)
         axes.set_xlabel("test loss (cross-entropy, nats)")
         axes.grid(alpha=0.3)
     panels[0, 0].set_yticks(heights, [variant.replace("_", " ") for variant in VARIANTS])
     add_legend(figure)
-    runs = describe_runs(views[0].scores.run.max())
-    figure.suptitle(f"Variants of the LSTM: {runs}; lines: the standard one", fontsize="large")
+    conditions = f"{describe_runs(views[0].scores.run.max())}; dashed: the standard LSTM"
+    set_heading(figure, "Which part of the LSTM matters?", conditions)
     return figure
 
 
@@ -105,8 +121,9 @@ def main(options):
         scores.append(of_length)
     if options.runs >= FEWEST_RUNS:
         print(
-            f"Were all equal, one or more of {len(pairs)} such intervals would miss 0 with a"
-            f" probability of up to {1 - 0.95 ** len(pairs):.0%}."
+            "If there were no differences at all, one or more of the"
+            f" {len(pairs)} intervals would still miss 0 with a probability of up to"
+            f" {1 - 0.95 ** len(pairs):.0%}."
         )
     scores = pd.concat(scores, ignore_index=True)
     save(options, draw(get_views(scores, options.seed)), scores=scores)

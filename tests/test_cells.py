@@ -192,5 +192,5 @@ def test_answer_about_times():
     noise = np.resize([-1e-7, 1e-7], 20)
     seconds = {"a": 2e-5 + noise, "b": 2e-5 - noise, "c": 1e-5 + 0 * noise}
     text = answer_times(seconds, ["a", "b", "c"])
-    assert text.startswith("Microseconds an update, a: 20.000 ± 0.048; b minus a: no clear diff")
+    assert text.startswith("Microseconds per update, a: 20.000 ± 0.048; b minus a: no clear diff")
     assert "c minus a: lower by 10.000 ± 0.048" in text
