@@ -1,16 +1,16 @@
-"""A bidirectional LSTM on the problem that lstm_forward.py gives to a forward one.
+"""A bidirectional LSTM on the same problem as the forward one of lstm_forward.py.
 
 Tutorial section "Bidirectional LSTM For Sequence Classification".
 
     python bilstm.py
 
-trains on 1,000 new sequences, one per update. Expect a test loss of about 0.13 and 95% of the
+trains on 1,000 sequences, one per update. Expect a test loss of about 0.13 and 95% of the
 time steps right. It takes about 6 seconds on 2 CPU cores, 2 to 3 of them to load TensorFlow.
 
     python bilstm.py --units 50 --sequences 50000 --batch-size 10
 
-is lesson 10's recipe, with its 20,901 parameters. Expect 99% of the time steps right, in about
-11 seconds.
+is lesson 10's recipe: a model of 20,901 parameters. Expect 99% of the time steps right. It takes
+about 11 seconds.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -34,11 +34,11 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
     """Build and compile a bidirectional LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, a whole number.
-        mode: how the outputs of the two directions are merged: "sum", "mul", "ave" or
-            "concat", which leaves `2 * n_units` of them.
-        n_units: memory cells in each direction.
-        learning_rate: step size of the optimizer, Adam.
+        n_timesteps: length of the sequences.
+        mode: how to merge the outputs of the two directions: "sum", "mul" (multiply), "ave"
+            (average) or "concat" (side by side, `2 * n_units` outputs).
+        n_units: number of memory cells in each direction.
+        learning_rate: learning rate of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
@@ -50,18 +50,18 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
     """
     if mode not in ("sum", "mul", "ave", "concat"):
         raise ValueError(
-            f"mode must be 'sum', 'mul', 'ave' or 'concat', not {mode!r}; cells are n_units=20"
+            f"mode must be 'sum', 'mul', 'ave' or 'concat', not {mode!r}; cells: n_units=20"
         )
     if isinstance(n_units, bool):
         raise TypeError(f"n_units must be a number, not {n_units!r}")
-    # One output vector for each time step, not only for the last.
+    # Returns its output at every time step, not only at the last.
     lstm = layers.LSTM(n_units, return_sequences=True)
     model = keras.Sequential(
         [
-            keras.Input((n_timesteps, 1)),  # 1 value at each time step
-            # A second LSTM reads from the end; its outputs are turned back to forward time.
+            keras.Input((n_timesteps, 1)),  # one value at each time step
+            # Adds a second LSTM, which reads from the end, and puts its outputs in forward order.
             layers.Bidirectional(lstm, merge_mode=mode),
-            # The same output layer at every time step. Dense alone would do the same.
+            # The same Dense layer at every time step. Dense alone would do the same.
             layers.TimeDistributed(layers.Dense(1, activation="sigmoid")),
         ]
     )
@@ -71,8 +71,8 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
 
 
 def main(options):
-    # Each sequence is new, and serves one update: one pass of `fit` over 1,000 sequences is what
-    # the tutorial calls 1,000 epochs.
+    # The tutorial calls `fit` 1,000 times, each time with one new sequence. One call with 1,000 new
+    # sequences makes the same updates.
     rng = np.random.default_rng(options.seed)
     X, y = get_sequences(options.sequences, options.timesteps, rng)
 
@@ -82,20 +82,20 @@ def main(options):
     )
     model.summary()
 
-    speed_up_fit(model)  # for speed alone: without this line the training is the same
-    # The loss every few updates: what `fit` returns has one value for the whole pass.
+    speed_up_fit(model)  # optional: without this line the training is slower, but the same
+    # Record the loss every few updates. What `fit` returns has one value for each epoch.
     history = LossHistory(len(X), options.batch_size)
     model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])
 
-    # New sequences, which the model has not seen. For comparison, a baseline: it knows how often
-    # the label is 1 at each time step, and never looks at the values.
+    # Evaluate on new sequences. The baseline knows how often the label is 1 at each time step, and
+    # never looks at the values.
     X_test, y_test = get_sequences(1000, options.timesteps, rng)
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
     baseline = score_step_number(options.timesteps)
     print(f"On 1,000 new sequences: loss {loss:.4f}, accuracy {accuracy:.4f}")
     print("By the step number alone: loss {loss:.4f}, accuracy {accuracy:.4f}".format(**baseline))
 
-    # One more sequence, step by step; then ten whole ones.
+    # Predict one more sequence, step by step, and then ten whole sequences.
     X_new, y_new = get_sequences(11, options.timesteps, rng)
     predicted = (model.predict(X_new, verbose=0) > 0.5).astype(int)
     for expected, label in zip(y_new[0], predicted[0], strict=True):
@@ -108,9 +108,10 @@ def main(options):
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     axes.plot(losses["update"], losses["loss"], color="#b07d00", linestyle="-", marker=".")
     axes.axhline(baseline["loss"], color="black", linewidth=0.9, label="step number alone")
-    axes.set_title("Bidirectional LSTM")
-    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
+    axes.set_title(f"Bidirectional LSTM: one training on {len(X):,} sequences")
+    axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss (cross-entropy, nats)")
+    axes.set_ylim(0, max(0.75, losses["loss"].max()))  # the same scale as in lstm_forward.py
     axes.legend()
     axes.grid(alpha=0.3)
     save(options, figure, losses=losses)

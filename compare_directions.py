@@ -1,14 +1,15 @@
-"""Which way should an LSTM read: forward, backward, or both?
+"""Which way should an LSTM read: forward, backward or both ways?
 
 Tutorial section "Compare LSTM to Bidirectional LSTM".
 
     python compare_directions.py
 
 trains each model 30 times on 250 sequences, one per update. Expect the lowest loss from the
-bidirectional LSTM, no better accuracy than the forward one has, and from all others a loss that is
-higher than that of a guess by the number of the step. It takes about 8 seconds on 2 CPU cores.
-`--runs 1` shows one run, as the tutorial does. Whether it is the model or the learning rate:
-extensions/compare_learning_rates.py.
+bidirectional LSTM. All other models have a higher loss than the baseline, which knows only the
+number of the step. The accuracy of the bidirectional LSTM is no higher than that of the forward
+one. It takes about 8 seconds on 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
+
+extensions/compare_learning_rates.py shows what other learning rates change.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -22,6 +23,7 @@ from keras import layers
 
 from bilstm import get_bi_lstm_model
 from common.choosing import get_views
+from common.figures import label_lines, set_heading
 from common.files import save
 from common.floors import get_known, score_backward, score_misaligned_backward
 from common.results import count_accurate, describe_runs, interval, print_comparison
@@ -29,7 +31,7 @@ from common.training import Training, train_runs
 from data import get_sequences, score_labels
 from lstm_forward import get_lstm_model
 
-LINES = {  # how each model is drawn
+LINES = {  # the line of each model in the figure
     "lstm_forw": {"color": "#0b2a4a", "linestyle": "-"},
     "lstm_back": {"color": "#c1440e", "linestyle": "--"},
     "lstm_back_aligned": {"color": "#2a8c82", "linestyle": "-."},
@@ -38,12 +40,12 @@ LINES = {  # how each model is drawn
 
 
 def get_aligned_backward_model(n_timesteps, *, n_units=20, learning_rate=0.001):
-    """Build and compile a backward LSTM whose outputs are turned back to forward time.
+    """Build and compile a backward LSTM whose outputs are put in forward order.
 
     Args:
-        n_timesteps: length of the sequences, a whole number.
-        n_units: memory cells.
-        learning_rate: step size of the optimizer, Adam.
+        n_timesteps: length of the sequences.
+        n_units: number of memory cells.
+        learning_rate: learning rate of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
@@ -51,7 +53,7 @@ def get_aligned_backward_model(n_timesteps, *, n_units=20, learning_rate=0.001):
     """
     inputs = keras.Input((n_timesteps, 1))
     backward = layers.LSTM(n_units, return_sequences=True, go_backwards=True)(inputs)
-    # Keras returns the last time step first. The labels come first time step first.
+    # Keras returns the last time step first. The labels start with the first.
     aligned = keras.ops.flip(backward, axis=1)
     outputs = layers.TimeDistributed(layers.Dense(1, activation="sigmoid"))(aligned)
     model = keras.Model(inputs, outputs)
@@ -61,10 +63,10 @@ def get_aligned_backward_model(n_timesteps, *, n_units=20, learning_rate=0.001):
 
 
 def get_models(n_timesteps, **settings):
-    """Build the models to compare: `settings` are `n_units` and `learning_rate`."""
+    """Build the models to compare; `settings` are `n_units` and `learning_rate`."""
     return {
         "lstm_forw": get_lstm_model(n_timesteps, False, **settings),
-        # Its outputs come last time step first, the labels first time step first.
+        # As in the tutorial: its outputs start with the last time step, the labels with the first.
         "lstm_back": get_lstm_model(n_timesteps, True, **settings),
         "lstm_back_aligned": get_aligned_backward_model(n_timesteps, **settings),
         "bilstm_con": get_bi_lstm_model(n_timesteps, "concat", **settings),
@@ -73,22 +75,22 @@ def get_models(n_timesteps, **settings):
 
 def main(options):
     def get_data(rng):
-        """Draw the sequences of one run: to train on, and to test on."""
-        # A generator of its own: the test data are the same for any number to train on.
+        """Draw the sequences of one run, to train on and to test on."""
+        # The test sequences do not depend on the number of training sequences.
         test_rng = rng.spawn(1)[0]
         return (
             get_sequences(options.sequences, options.timesteps, rng),
             get_sequences(1000, options.timesteps, test_rng),
         )
 
-    # Train each model on new sequences, one pass over them; again and again, with new sequences
-    # and new initial weights in each run, which all models share.
+    # Each run draws new sequences, which all models share, and new initial weights for each model.
+    # Each model is trained in one pass over the sequences.
     models = get_models(options.timesteps, n_units=options.units)
     losses, scores = train_runs(
         models,
         get_data,
         score_labels,
-        learning_rates=[options.learning_rate],  # set anew for each training
+        learning_rates=[options.learning_rate],  # instead of the models' own
         n_runs=options.runs,
         seed=options.seed,
         training=Training(batch_size=options.batch_size),
@@ -100,24 +102,24 @@ def main(options):
         "best lstm_back_aligned": score_backward(options.timesteps),
     }
     print_comparison(models, get_views(scores), known)
-    print(
-        f"90% to 100% of the time steps right: lstm_forw in {count_accurate(scores, 'lstm_forw')}."
-    )
+    accurate = count_accurate(scores, "lstm_forw")
+    print(f"lstm_forw gets 90% to 100% of the time steps right in {accurate}.")
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, line in LINES.items():
         by_run = losses.pivot(index="update", columns="run", values=name)
-        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # of 11 updates
+        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # over 11 updates
         axes.plot(smooth.mean(axis=1), label=name, linewidth=2, **line)
         axes.fill_between(smooth.index, *interval(smooth.T), color=line["color"], alpha=0.2)
         if options.runs == 1:
             axes.plot(by_run, color=line["color"], linewidth=0.8, alpha=0.45)  # every update
-    axes.axhline(known["step number alone"]["loss"], color="black", label="step number alone")
-    axes.set_title(f"Directions of an LSTM: {describe_runs(options.runs)}")
-    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
+    step_number = known["step number alone"]["loss"]
+    axes.axhline(step_number, color="black", linewidth=0.9, label="step number alone")
+    set_heading(figure, "Which way should an LSTM read?", describe_runs(options.runs))
+    axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss (cross-entropy, nats)")
-    axes.legend(loc="upper right")
     axes.grid(alpha=0.3)
+    label_lines(axes)
     save(options, figure, losses=losses, scores=scores)
 
 

@@ -4,9 +4,9 @@ Tutorial section "Comparing Bidirectional LSTM Merge Modes".
 
     python compare_merge_modes.py
 
-trains each model 30 times on 250 sequences, one per update. Expect sum and concat close
-together, ave a little behind, mul far behind. It takes about 9 seconds on 2 CPU cores.
-`--runs 1` shows one run, as the tutorial does.
+trains each model 30 times on 250 sequences, one per update. Expect nearly the same loss from sum
+and concat, a slightly higher one from ave, and a much higher one from mul. It takes about 9 seconds
+on 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -18,13 +18,14 @@ import matplotlib.pyplot as plt
 
 from bilstm import get_bi_lstm_model
 from common.choosing import get_views
+from common.figures import label_lines, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import describe_runs, interval, print_comparison
 from common.training import Training, train_runs
 from data import get_sequences, score_labels
 
-LINES = {  # how each model is drawn
+LINES = {  # the line of each model in the figure
     "bilstm_sum": {"color": "#7a3b8f", "linestyle": (0, (8, 2))},
     "bilstm_mul": {"color": "#5b8fd4", "linestyle": (0, (5, 1, 1, 1))},
     "bilstm_ave": {"color": "#8a8a3a", "linestyle": (0, (3, 2))},
@@ -33,7 +34,7 @@ LINES = {  # how each model is drawn
 
 
 def get_models(n_timesteps, **settings):
-    """Build the models to compare: `settings` are `n_units` and `learning_rate`."""
+    """Build the models to compare; `settings` are `n_units` and `learning_rate`."""
     return {
         "bilstm_sum": get_bi_lstm_model(n_timesteps, "sum", **settings),
         "bilstm_mul": get_bi_lstm_model(n_timesteps, "mul", **settings),
@@ -44,22 +45,22 @@ def get_models(n_timesteps, **settings):
 
 def main(options):
     def get_data(rng):
-        """Draw the sequences of one run: to train on, and to test on."""
-        # A generator of its own: the test data are the same for any number to train on.
+        """Draw the sequences of one run, to train on and to test on."""
+        # The test sequences do not depend on the number of training sequences.
         test_rng = rng.spawn(1)[0]
         return (
             get_sequences(options.sequences, options.timesteps, rng),
             get_sequences(1000, options.timesteps, test_rng),
         )
 
-    # Train each model on new sequences, one pass over them; again and again, with new sequences
-    # and new initial weights in each run, which all models share.
+    # Each run draws new sequences, which all models share, and new initial weights for each model.
+    # Each model is trained in one pass over the sequences.
     models = get_models(options.timesteps, n_units=options.units)
     losses, scores = train_runs(
         models,
         get_data,
         score_labels,
-        learning_rates=[options.learning_rate],  # set anew for each training
+        learning_rates=[options.learning_rate],  # instead of the models' own
         n_runs=options.runs,
         seed=options.seed,
         training=Training(batch_size=options.batch_size),
@@ -71,17 +72,18 @@ def main(options):
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, line in LINES.items():
         by_run = losses.pivot(index="update", columns="run", values=name)
-        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # of 11 updates
+        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # over 11 updates
         axes.plot(smooth.mean(axis=1), label=name, linewidth=2, **line)
         axes.fill_between(smooth.index, *interval(smooth.T), color=line["color"], alpha=0.2)
         if options.runs == 1:
             axes.plot(by_run, color=line["color"], linewidth=0.8, alpha=0.45)  # every update
-    axes.axhline(known["step number alone"]["loss"], color="black", label="step number alone")
-    axes.set_title(f"Merge modes of a bidirectional LSTM: {describe_runs(options.runs)}")
-    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
+    step_number = known["step number alone"]["loss"]
+    axes.axhline(step_number, color="black", linewidth=0.9, label="step number alone")
+    set_heading(figure, "How should the two directions be merged?", describe_runs(options.runs))
+    axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss (cross-entropy, nats)")
-    axes.legend(loc="upper right")
     axes.grid(alpha=0.3)
+    label_lines(axes)
     save(options, figure, losses=losses, scores=scores)
 
 

@@ -1,8 +1,8 @@
 """The problem of the tutorial: has the cumulative sum reached the limit yet?
 
-Tutorial section "Sequence Classification Problem". An input sequence holds uniform random
-values in [0, 1). Its label is 0 at first, and 1 from the first time step at which the sum of
-the values so far reaches a quarter of the sequence length.
+Tutorial section "Sequence Classification Problem". A sequence holds uniform random values in
+[0, 1). Each time step has a label: 1 if the sum of the values so far has reached a quarter of the
+sequence length, else 0.
 
     python data.py
 
@@ -12,8 +12,8 @@ prints one sequence of 10 steps with its labels and draws it. It takes about a s
 if __name__ == "__main__":  # the options come first, as in the other scripts
     from common.command_line import make_parser, read_options, run
 
-    others = dict.fromkeys(("units", "sequences", "batch_size", "learning_rate", "runs"))
-    options = read_options(make_parser(__file__, __doc__, **others))
+    unused = dict.fromkeys(("units", "sequences", "batch_size", "learning_rate", "runs"))
+    options = read_options(make_parser(__file__, __doc__, **unused))
 
 import operator
 
@@ -37,13 +37,12 @@ def get_sequence(n_timesteps, rng=None):
     rng = np.random.default_rng(rng)
     X = rng.random(n_timesteps, dtype=np.float32)
     limit = n_timesteps / 4.0
-    # In float64, which adds float32 values of this size without rounding.
-    cumulative_sum = np.cumsum(X, dtype=np.float64)
-    return X, (cumulative_sum >= limit).astype(int)  # to reach the limit exactly counts
+    cumulative_sum = np.cumsum(X, dtype=np.float64)  # exact for float32 values of this size
+    return X, (cumulative_sum >= limit).astype(int)
 
 
 def get_sequences(n_sequences, n_timesteps, rng=None):
-    """Draw many sequences and their labels, in the 3-D shape that Keras' recurrent layers take.
+    """Draw many sequences and their labels, in the shape that Keras' recurrent layers take.
 
     `get_sequences(1, n_timesteps)` is one sequence in that shape.
 
@@ -67,13 +66,12 @@ def get_sequences(n_sequences, n_timesteps, rng=None):
 
 
 def get_labels(X):
-    """Label each time step: 1 from the first at which the cumulative sum reaches the limit.
+    """Label each time step: 1 if the sum of the values so far has reached the limit, else 0.
 
-    The limit is a quarter of the number of time steps; reaching it exactly counts. The sum is
-    taken in float64, which adds float32 values of this size without rounding.
+    The limit is a quarter of the number of time steps.
 
     Args:
-        X: array of shape `(n_sequences, n_timesteps, 1)`.
+        X: values, float32 of shape `(n_sequences, n_timesteps, 1)`.
 
     Returns:
         Integers 0 or 1, of the shape of X.
@@ -83,7 +81,7 @@ def get_labels(X):
 
 
 def check_size(name, value):
-    """Raise TypeError or ValueError, with the name and the value, unless value is 1, 2, 3, ..."""
+    """Raise TypeError or ValueError unless `value` is a whole number of 1 or more."""
     try:
         size = operator.index(value)
     except TypeError:
@@ -101,8 +99,8 @@ def score_labels(y, predictions):
 
     Returns:
         A dict of three floats: `loss`, the binary cross-entropy in nats; `accuracy`, the share
-        of the time steps predicted right (at a threshold of 0.5); and `sequence_accuracy`, the
-        share of the sequences right at every step.
+        of the time steps that are right (at a threshold of 0.5); and `sequence_accuracy`, the
+        share of the sequences that are right at every time step.
     """
     p = np.clip(np.asarray(predictions, np.float64), 1e-7, 1 - 1e-7)  # as Keras clips
     right = (p > 0.5) == (y == 1)
@@ -114,14 +112,14 @@ def score_labels(y, predictions):
 
 
 def tabulate_sequence(X, y):
-    """Return the columns of a table of one sequence, a row each time step.
+    """Return a table of one sequence, a row for each time step, as a dict of its columns.
 
     Args:
         X: values, shape `(n_timesteps,)`.
         y: labels, shape `(n_timesteps,)`.
 
     Returns:
-        A dict: `step`, counted from 1, `value`, `cumulative_sum`, `limit` and `label`.
+        A dict of `step`, counted from 1, `value`, `cumulative_sum`, `limit` and `label`.
     """
     return {
         "step": np.arange(1, len(X) + 1),
@@ -133,7 +131,7 @@ def tabulate_sequence(X, y):
 
 
 def main(options):
-    # Here, so that a script that takes its data from this file needs NumPy alone.
+    # Imported here, so that a script that imports this file needs only NumPy.
     import matplotlib.pyplot as plt
     import pandas as pd
     from matplotlib.ticker import MaxNLocator
@@ -150,12 +148,12 @@ def main(options):
     )
     step = sequence["step"]
     values.bar(step, sequence["value"], color="#b9c4cf", label="value")
-    values.plot(step, sequence["cumulative_sum"], color="#0b2a4a", marker="o", label="sum")
-    values.axhline(sequence["limit"][0], color="#c1440e", linestyle="--", label="limit")
-    values.set_title("One sequence: the label turns 1 when the cumulative sum reaches the limit")
+    values.plot(step, sequence["cumulative_sum"], color="black", marker="o", label="cumulative sum")
+    values.axhline(sequence["limit"][0], color="black", linestyle="--", label="limit")
+    values.set_title("The label turns 1 when the cumulative sum reaches the limit")
     values.set_ylabel("value, sum (no unit)")
     values.legend()
-    labels.step(step, sequence["label"], where="mid", marker="s", color="#2a8c82")
+    labels.step(step, sequence["label"], where="mid", marker="s", color="black")
     labels.set_ylabel("label")
     labels.set_yticks([0, 1])
     labels.margins(y=0.2)

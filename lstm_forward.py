@@ -1,12 +1,12 @@
-"""A forward LSTM tells, at each time step, whether the cumulative sum has reached the limit.
+"""A forward LSTM predicts, at each time step, whether the cumulative sum has reached the limit.
 
 Tutorial section "LSTM For Sequence Classification".
 
     python lstm_forward.py
 
-trains on 1,000 new sequences, one per update. Expect a test loss of about 0.19 and 93% to 94% of
-the time steps right, but less from an unlucky run: seed 0, the default, ends at 90%. It takes
-about 5 seconds on 2 CPU cores, half of them to load TensorFlow.
+trains on 1,000 sequences, one per update. Most runs end with a test loss of about 0.19 and with 93%
+to 94% of the time steps right. Seed 0, the default, gives an unlucky run, which ends at 90%. It
+takes about 5 seconds on 2 CPU cores, half of them to load TensorFlow.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -30,30 +30,30 @@ def get_lstm_model(n_timesteps, backwards=False, *, n_units=20, learning_rate=0.
     """Build and compile an LSTM that predicts a label at every time step.
 
     Args:
-        n_timesteps: length of the sequences, a whole number.
-        backwards: read the sequence from its end. The outputs then come last time step first,
-            as Keras leaves them.
-        n_units: memory cells.
-        learning_rate: step size of the optimizer, Adam.
+        n_timesteps: length of the sequences.
+        backwards: whether to read the sequence from its end. Keras then returns the outputs last
+            time step first.
+        n_units: number of memory cells.
+        learning_rate: learning rate of the optimizer, Adam.
 
     Returns:
         A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
         probabilities of label 1.
 
     Raises:
-        TypeError: `backwards` is not True or False, or `n_units` is.
+        TypeError: `backwards` is not True or False, or `n_units` is True or False.
         ValueError: `n_units` is not positive.
     """
     if not isinstance(backwards, bool):
-        raise TypeError(f"backwards must be True or False, not {backwards!r}; cells are n_units=20")
+        raise TypeError(f"backwards must be True or False, not {backwards!r}; cells: n_units=20")
     if isinstance(n_units, bool):
-        raise TypeError(f"n_units must be a number, not {n_units!r}; a direction is backwards=True")
+        raise TypeError(f"n_units must be a number, not {n_units!r}; direction: backwards=True")
     model = keras.Sequential(
         [
-            keras.Input((n_timesteps, 1)),  # 1 value at each time step
-            # One output vector for each time step, not only for the last.
+            keras.Input((n_timesteps, 1)),  # one value at each time step
+            # Returns its output at every time step, not only at the last.
             layers.LSTM(n_units, return_sequences=True, go_backwards=backwards),
-            # The same output layer at every time step. Dense alone would do the same.
+            # The same Dense layer at every time step. Dense alone would do the same.
             layers.TimeDistributed(layers.Dense(1, activation="sigmoid")),
         ]
     )
@@ -63,8 +63,8 @@ def get_lstm_model(n_timesteps, backwards=False, *, n_units=20, learning_rate=0.
 
 
 def main(options):
-    # Each sequence is new, and serves one update: one pass of `fit` over 1,000 sequences is what
-    # the tutorial calls 1,000 epochs.
+    # The tutorial calls `fit` 1,000 times, each time with one new sequence. One call with 1,000 new
+    # sequences makes the same updates.
     rng = np.random.default_rng(options.seed)
     X, y = get_sequences(options.sequences, options.timesteps, rng)
 
@@ -74,20 +74,20 @@ def main(options):
     )
     model.summary()
 
-    speed_up_fit(model)  # for speed alone: without this line the training is the same
-    # The loss every few updates: what `fit` returns has one value for the whole pass.
+    speed_up_fit(model)  # optional: without this line the training is slower, but the same
+    # Record the loss every few updates. What `fit` returns has one value for each epoch.
     history = LossHistory(len(X), options.batch_size)
     model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])
 
-    # New sequences, which the model has not seen. For comparison, a baseline: it knows how often
-    # the label is 1 at each time step, and never looks at the values.
+    # Evaluate on new sequences. The baseline knows how often the label is 1 at each time step, and
+    # never looks at the values.
     X_test, y_test = get_sequences(1000, options.timesteps, rng)
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
     baseline = score_step_number(options.timesteps)
     print(f"On 1,000 new sequences: loss {loss:.4f}, accuracy {accuracy:.4f}")
     print("By the step number alone: loss {loss:.4f}, accuracy {accuracy:.4f}".format(**baseline))
 
-    # One more sequence, step by step; then ten whole ones.
+    # Predict one more sequence, step by step, and then ten whole sequences.
     X_new, y_new = get_sequences(11, options.timesteps, rng)
     predicted = (model.predict(X_new, verbose=0) > 0.5).astype(int)
     for expected, label in zip(y_new[0], predicted[0], strict=True):
@@ -100,9 +100,10 @@ def main(options):
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     axes.plot(losses["update"], losses["loss"], color="#0b2a4a", linestyle="-", marker=".")
     axes.axhline(baseline["loss"], color="black", linewidth=0.9, label="step number alone")
-    axes.set_title("Forward LSTM")
-    axes.set_xlabel(f"update (sequences each: {options.batch_size})")
+    axes.set_title(f"Forward LSTM: one training on {len(X):,} sequences")
+    axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss (cross-entropy, nats)")
+    axes.set_ylim(0, max(0.75, losses["loss"].max()))  # the same scale as in bilstm.py
     axes.legend()
     axes.grid(alpha=0.3)
     save(options, figure, losses=losses)

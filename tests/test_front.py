@@ -71,7 +71,8 @@ def get_imports(file):
 def test_what_the_five_files_import_of_ours():
     ends = {"common.command_line", "common.files"}
     single = ends | {"common.fitting", "common.floors", "data"}
-    table = {"common.choosing", "common.results", "common.training", "common.floors", "data"}
+    shared = ("choosing", "figures", "floors", "results", "training")
+    table = {"data", *(f"common.{module}" for module in shared)}
     assert get_imports("data.py") == ends
     assert all(get_imports(file) == single for file in SINGLE)
     assert get_imports(COMPARISONS[0]) == ends | table | {"bilstm", "lstm_forward"}
