@@ -38,6 +38,7 @@ STYLES = {
     "forward": LINES[0],
     "backward": LINES[2],
     "bidirectional": LINES[3],
+    "both": LINES[3],
 }
 THIN_LINES = ["-", (0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]  # of what is not trained
 

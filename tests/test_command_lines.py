@@ -124,7 +124,7 @@ def contents(folder):
 def check_files(script, output, printed):
     endings = [".png", *(f"_{what}.csv" for what in TABLES[script])]
     if script == "extensions.compare_learning_rates":
-        endings.append("_updates.png")
+        endings = sorted([*endings, "_cells.png", "_updates.png"])
     files = [output / f"{name_of(script)}{ending}" for ending in endings]
     assert sorted(output.glob(f"{name_of(script)}*")) == files
     assert printed.splitlines()[-1] == " ".join(["Saved", *map(str, files)])

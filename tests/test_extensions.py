@@ -81,7 +81,7 @@ def test_pairs_that_are_compared():
 
 
 def test_what_train_to_the_end_answers(monkeypatch, capsys):
-    """Of made-up scores: the backward model is 0.005 above the least loss that it can have."""
+    """Of made-up scores: the backward model is 0.005 above the lowest loss that is possible."""
     least = score_backward(4)["loss"]
     losses = {"lstm_forw": (0.05, 0.01), "bilstm_con": (0.05, 0.01)}
     losses["lstm_back_aligned"] = least + 0.005, least + 0.005
@@ -104,9 +104,12 @@ def test_what_train_to_the_end_answers(monkeypatch, capsys):
     lines = capsys.readouterr().out.splitlines()
     for words, n_accurate in (("0.001", 12), ("a rate chosen by three other runs", 0)):
         assert (
-            f"Answer, at {words}: the loss of lstm_back_aligned minus the least that is possible"
-            f" for it, {least:.3f}: higher by 0.005 ± 0.000 (within 0.01); 90% to 100% of the"
-            f" time steps right: lstm_forw in {n_accurate} of 12 runs."
+            f"Answer, test loss, at {words}: lstm_back_aligned minus the lowest possible loss of"
+            f" a backward model, {least:.3f}: higher by 0.005 ± 0.000 (within 0.01)."
+        ) in lines
+        assert (
+            f"Answer, accuracy, at {words}: lstm_forw gets 90% to 100% of the time steps right in"
+            f" {n_accurate} of 12 runs."
         ) in lines
     alike = "alike, to within 0.01 (+0.000 ± 0.000)"
     answer = f"Answer, accuracy, at 0.001: bilstm_con minus lstm_forw: {alike};"

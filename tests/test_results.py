@@ -231,7 +231,7 @@ def test_each_name_has_a_style_of_its_own_on_all_figures():
     colors = {style["color"] for style in figures.get_styles(names).values()}
     assert len(colors) == len(names)
     assert all(figures.get_styles([name])[name] == figures.STYLES[name] for name in figures.STYLES)
-    assert len({str(style) for style in figures.STYLES.values()}) == len(figures.STYLES) - 3
+    assert len({str(style) for style in figures.STYLES.values()}) == len(figures.STYLES) - 4
     assert len(figures.get_styles([f"model_{number}" for number in range(12)])) == 12
 
 
