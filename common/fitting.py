@@ -1,18 +1,18 @@
-"""What goes with Keras' own `fit`: to record the loss along it, and to make it faster."""
+"""Two helpers for Keras' `fit`: one records the loss, the other makes the training faster."""
 
 import keras
 import numpy as np
 
 
 class LossHistory(keras.callbacks.Callback):
-    """Record the training loss along one pass of `fit`, as means over some updates each.
+    """Record the training loss during one epoch of `fit`.
 
-    Keras calls it once per `steps_per_execution` updates. After `fit`, `updates` holds the
-    number of updates made at each record, and `losses` the mean loss of the updates since the
-    record before. If a last, smaller batch is among them, every sequence counts alike.
+    Keras calls it after every `steps_per_execution` updates. After `fit`, `updates` has the number
+    of updates at each call, and `losses` the mean loss since the call before. In this mean all
+    sequences have the same weight, also those of a smaller last batch.
 
     Args:
-        n_sequences: that `fit` is given.
+        n_sequences: number of sequences that `fit` trains on.
         batch_size: sequences per update.
     """
 
@@ -24,7 +24,7 @@ class LossHistory(keras.callbacks.Callback):
         self._means = []
 
     def on_train_batch_end(self, batch, logs=None):
-        self._means.append(float(logs["loss"]))  # over all sequences so far
+        self._means.append(float(logs["loss"]))  # the mean over all sequences so far
 
     def on_train_end(self, logs=None):
         updates = self.model.steps_per_execution * np.arange(1, len(self._means) + 1)
@@ -35,14 +35,14 @@ class LossHistory(keras.callbacks.Callback):
 
 
 def speed_up_fit(model, n_updates=10):
-    """Let `model.fit` make some compiled updates before it goes back to Python.
+    """Let `model.fit` make several updates, compiled by XLA, each time before it returns to Python.
 
-    The training stays the same. `evaluate` and `predict` stay as they are, as to compile them
-    takes longer than they do. On another backend than TensorFlow this does nothing.
+    The results stay the same. `evaluate` and `predict` are not compiled: that would take longer
+    than it saves. With a backend other than TensorFlow, this function does nothing.
 
     Args:
         model: compiled Keras model.
-        n_updates: updates until `fit` calls its callbacks.
+        n_updates: number of updates between two calls of the callbacks.
     """
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf

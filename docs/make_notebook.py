@@ -1,10 +1,10 @@
-"""Make docs/tutorial.ipynb: the tutorial's experiments in one notebook that needs no file of ours.
+"""Make docs/tutorial.ipynb: the tutorial's experiments in one notebook that needs no other file.
 
     python -m docs.make_notebook
 
-takes the functions from the five scripts at the top level, and text and further code from
-docs/notebook/story.md. It runs the notebook and saves it with what it prints and draws, in about 90
-seconds on 2 CPU cores. It needs what tests/requirements.txt adds: a kernel to run it in.
+takes the functions from the five scripts at the top level, and the text and the other code from
+docs/notebook/story.md. It runs the notebook and saves it with its output. It takes about 90 seconds
+on 2 CPU cores, and needs the packages of tests/requirements.txt, which include a notebook kernel.
 """
 
 import argparse
@@ -24,7 +24,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# Text and code by turns. A line `# NAME from FILE` stands for the code of that name.
+# Text and code in turn. A line `# NAME from FILE` stands for the code of that name in that file.
 STORY = ROOT / "docs" / "notebook" / "story.md"
 
 
@@ -32,8 +32,8 @@ def make_cells(n_sequences=1000, n_updates=250, n_runs=3, n_timesteps=10):
     """Make the cells of the notebook from the story and the scripts, without running them.
 
     Args:
-        n_sequences: for each model that is trained once.
-        n_updates: of each model in a comparison.
+        n_sequences: training sequences of each model that is trained once.
+        n_updates: updates of each model in a comparison.
         n_runs: trainings of each model in a comparison.
         n_timesteps: length of a sequence.
 
@@ -54,10 +54,10 @@ def make_cells(n_sequences=1000, n_updates=250, n_runs=3, n_timesteps=10):
 
 
 def get_code(name, file):
-    """Return the code that defines a function or a constant of a file of the top level.
+    """Return the code that defines a function or a constant in one of the five scripts.
 
     Raises:
-        ValueError: the file defines no such name.
+        ValueError: the script defines no such name.
     """
     code = (ROOT / file).read_text(encoding="utf-8")
     for node in ast.parse(code).body:
@@ -68,7 +68,7 @@ def get_code(name, file):
 
 
 def run_cells(cells):
-    """Run cells in a fresh kernel, in an empty folder.
+    """Run cells in a new kernel, in an empty folder.
 
     Args:
         cells: list of nbformat cells.
@@ -80,7 +80,7 @@ def run_cells(cells):
         nbclient.exceptions.CellExecutionError: a cell has failed.
     """
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
-    # Figures inline and no path to our files, whatever is set here; TensorFlow says less.
+    # Whatever is set here: figures in the notebook, no path to our files, a quiet TensorFlow.
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     for variable in ("MPLBACKEND", "PYTHONPATH"):
         environment.pop(variable, None)
@@ -88,8 +88,8 @@ def run_cells(cells):
         client = NotebookClient(notebook, timeout=600, record_timing=False)
         client.resources = {"metadata": {"path": folder}}
         client.execute(env=environment)
-    notebook.metadata = METADATA  # the kernel has added versions
-    notebook.cells[1].outputs = []  # where Keras is loaded: TensorFlow's lines on this machine
+    notebook.metadata = METADATA  # without the versions that the kernel has added
+    notebook.cells[1].outputs = []  # without TensorFlow's messages about this machine
     return notebook
 
 
