@@ -14,25 +14,22 @@ from scipy.special import expit
 from common.choosing import View
 from common.results import with_median
 from common.training import _draw_weights
-from extensions import long_memory
+from extensions import long_memory, memory_report
 from extensions.chrono_bias import ChronoBias
 from extensions.long_memory import (
-    LSTM,
-    MIDDLE,
-    NAMES,
-    RNN,
-    answer,
     explain,
     find_useful_rates,
     get_layers,
     get_marked_sequences,
-    get_median,
     get_memory_model,
+    get_most_updates,
     measure_learning,
     score_bits,
-    share_learned,
-    tabulate_learned,
 )
+from extensions.memory_report import PAIRS, PANELS, answer, get_median, tabulate_learned
+
+RNN, LSTM = "plain RNN as Keras starts it", "LSTM as Keras starts it"
+MIDDLE = "LSTM, bit in the middle"
 
 
 def test_marked_sequences():
@@ -115,8 +112,11 @@ def test_each_run_draws_its_bias(name, row):
     assert len(set(one) | set(other)) == 8  # all differ
 
 
-def test_all_models_are_shown():
-    assert sorted(get_layers(5, 2)) == sorted(NAMES)
+def test_models_are_called_by_their_names():
+    compared = {name for pair in PAIRS for name in pair}
+    assert compared | {name for name, _ in PANELS.values()} <= set(get_layers(5, 2))
+    most = {name: get_most_updates(name, [20_000, 100_000]) for name in (RNN, LSTM)}
+    assert most == {RNN: 20_000, LSTM: 100_000}
 
 
 def test_score_of_bits():
@@ -160,15 +160,16 @@ def make_scores(**of_lengths):
 HALF = [300.0, 900, 1500, 2000, 40_000, *[inf] * 5]
 SCORES = make_scores(
     t50={RNN: np.arange(400, 410), LSTM: HALF},
-    t100={RNN: [450.0] * 9 + [inf], MIDDLE[0]: [inf] * 10},
+    t100={RNN: [450.0] * 9 + [inf], MIDDLE: [inf] * 10},
 )
 
 
 def test_runs_that_never_learn_are_counted_as_such():
-    table = tabulate_learned(View("at 0.003", SCORES), [20_000, 100_000])
+    most_updates = {RNN: 20_000, LSTM: 100_000, MIDDLE: 20_000}
+    table = tabulate_learned(View("at 0.003", SCORES), most_updates)
     assert set(table["view"]) == {"at 0.003"}
     assert table.timesteps.tolist() == [50, 50, 100, 100]
-    assert table.model.tolist() == [RNN, LSTM, RNN, MIDDLE[0]]
+    assert table.model.tolist() == [RNN, LSTM, RNN, MIDDLE]
     assert table.bit.tolist() == ["at the start"] * 3 + ["in the middle"]
     assert table.most_updates.tolist() == [20_000, 100_000, 20_000, 20_000]
     assert table.runs.tolist() == [10] * 4 and table.learned.tolist() == [10, 5, 9, 0]
@@ -196,20 +197,11 @@ def test_the_rate_is_that_at_which_most_runs_learn():
         for rate, of, loss in ((0.01, most, 2.0), (0.1, few, 0.7))
     ]
     scores = pd.concat(tables, ignore_index=True)
-    options = SimpleNamespace(seed=0, sequences=[2000, 1000])
-    (view,) = long_memory.choose_rates(scores, options)
+    (view,) = memory_report.choose_rates(scores, {LSTM: 2000}, seed=0)
     assert view.scores.learning_rate.eq(0.01).sum() >= 9
     kept = view.scores[view.scores.learning_rate == 0.01]
     expected = [most[run - 1] for run in kept.run]
     assert kept.updates_to_learn.tolist() == expected  # infinity is infinity again
-
-
-def test_shares_over_updates():
-    shares = share_learned(SCORES, [403, 2000, 100_000])
-    assert shares.columns.tolist() == [403, 2000, 100_000]
-    assert shares.index.tolist() == [(50, RNN), (50, LSTM), (100, RNN), (100, MIDDLE[0])]
-    expected = [[0.4, 1, 1], [0.1, 0.4, 0.5], [0, 0.9, 0.9], [0, 0, 0]]
-    np.testing.assert_allclose(shares, expected)
 
 
 def test_rates_that_are_tried_with_longer_sequences():
@@ -231,11 +223,11 @@ def test_each_model_goes_on_with_the_rates_that_are_useful(monkeypatch):
         return make_scores(t9={name: runs}).assign(learning_rate=rates)
 
     monkeypatch.setattr(long_memory, "train", train)
-    options = SimpleNamespace(timesteps=[50, 20, 100], learning_rate=[0.01, 0.001])
+    options = SimpleNamespace(timesteps=[50, 20, 100], learning_rate=[0.01, 0.001], units=2)
     scores = long_memory.train_all(options)
     both = [0.01, 0.001]
     assert trained[:3] == [(20, RNN, both), (50, RNN, both), (100, RNN, [0.001])]
-    assert trained[3:] == [(20, name, both) for name in NAMES if name != RNN]
+    assert trained[3:] == [(20, name, both) for name in get_layers(20, 2) if name != RNN]
     assert len(scores) == 5 + 2 * 9
 
 
@@ -248,7 +240,7 @@ def test_answer_about_memory():
         ["5 of 10: never (900 to never)", "not tried"],
         ["not tried", "0 of 10: never (never to never)"],
     ]
-    for row, name, expected in zip(rows, [RNN, LSTM, MIDDLE[0]], cells, strict=False):
+    for row, name, expected in zip(rows, [RNN, LSTM, MIDDLE], cells, strict=False):
         assert row.startswith(name) and all(cell in row for cell in expected)
     # The median of LSTM, of 100,000 updates, is that within 20,000 here; one pair at one length.
     (line,) = rows[3:]
@@ -259,7 +251,7 @@ def test_answer_about_memory():
     assert answer(late, 20_000).splitlines()[-1] == line
     assert "against 30,000 (900 to 30,000) updates" in answer(late, 40_000).splitlines()[-1]
     text = explain([10, 50])
-    assert "sigmoid(1) = 0.731" in text and "4.4e-02 in 10, 1.6e-07 in 50 steps" in text
+    assert "sigmoid(1) = 0.731" in text and "4.4e-02 after 10, 1.6e-07 after 50 steps" in text
 
 
 def test_a_training_ends_when_it_has_learned(monkeypatch):
