@@ -1,23 +1,29 @@
-"""One label for a whole sequence? With real data? With mine?
+"""One label for a whole sequence? With real data? With my own data?
 
     python -m extensions.classify_recordings
 
-tells nine men apart by how each says /ae/: the Japanese Vowels (extensions/data/LICENCE.md), 270
-recordings to train on and 370 to test on, of 7 to 29 time steps with 12 features each. Expect 96%
-to 97% of them right with one direction and 97% with both; but 97% also by a linear discriminant of
-each recording's mean, which is blind to order. It takes about 95 seconds on 2 CPU cores.
+identifies nine men by how each says /ae/. The data are the Japanese Vowels
+(extensions/data/LICENCE.md): 270 recordings to train on and 370 to test on, of 7 to 29 time steps
+with 12 features each. Expect an accuracy of 96% to 97% with one direction and 97% with both. A
+linear discriminant of the mean of each recording, which ignores the order of the time steps, also
+has 97%. It takes about 95 seconds on 2 CPU cores.
 
     python -m extensions.classify_recordings --data mine.csv --label activity
 
-does the same with your own: a CSV file, or .csv.gz, with a row for each time step. Its columns are
-`recording`, the sequence that the step is of; the label, the same throughout a recording, of two
-classes or more; if you like `split`, which is `train` or `test` (without it a quarter of each
-label's recordings, drawn by `--seed`, is to test on); and features, all of them numbers. A
-recording has one time step or more, in the order of the file, together or apart.
+does the same with your own data: a CSV file, or .csv.gz, with a row for each time step. These are
+its columns:
 
-`--units` are those of one direction; with two, there are fewer, for as many parameters in all. Each
-run trains on four fifths of the training recordings of each class. The loss on those held out
-chooses the learning rates, never the test. The model that is saved is trained on all of them.
+- `recording`: the recording that the time step belongs to. Its time steps are read in the order of
+  the file, together or apart. One time step is enough.
+- the label, named by `--label`: the same in all rows of a recording, with two classes or more.
+- `split`, if you like: `train` or `test`. Without it, a quarter of the recordings of each label is
+  for testing, drawn by `--seed`.
+- features: all other columns, which must be numbers.
+
+`--units` is the number of memory cells with one direction. Two directions have fewer cells each, so
+that the number of parameters is about the same. Each run trains on four fifths of the training
+recordings of each class. The loss on the other fifth chooses the learning rates, never the test
+recordings. The saved model is trained on all training recordings.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -36,7 +42,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import stats
 
 from common.comparing import report, train_by_options
-from common.figures import draw_known, draw_means
+from common.figures import draw_known, draw_means, label_lines, set_heading
 from common.files import save
 from common.results import answer, count, describe_runs
 from extensions.compare_sizes import matching_units
@@ -51,25 +57,24 @@ from extensions.recordings import (
 
 
 def get_model(lstm, steps, n_classes):
-    """Build and compile a model that tells the class of a sequence of any length.
+    """Build and compile a model that predicts the class of a sequence of any length.
 
     Args:
         lstm: Keras layer that reads the sequence, `LSTM` or `Bidirectional`. Without
-            `return_sequences` it returns one vector, when it has read all.
+            `return_sequences` it returns one vector, after the last time step.
         steps: all time steps of the training recordings, shape `(n_steps, n_features)`.
         n_classes: number of classes.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, n_features)`, with PADDING in place of what
-        a shorter recording lacks; output `(n, n_classes)`, the probabilities of the classes.
+        A compiled Keras model: input `(n, n_timesteps, n_features)`, where shorter recordings end
+        in PADDING; output `(n, n_classes)`, the probabilities of the classes.
     """
     model = keras.Sequential(
         [
             keras.Input((None, steps.shape[1])),  # None: any length
-            # Layers that read a sequence skip the padding: they end, or backwards begin, at the
-            # last real time step.
+            # The LSTM skips the padding: it ends, or backwards begins, at the last real time step.
             layers.Masking(PADDING),
-            # Part of the model, so that who loads it need not know these numbers.
+            # A part of the model, so that the saved model takes features as they are in the file.
             layers.Normalization(mean=steps.mean(axis=0), variance=steps.var(axis=0)),
             lstm,
             layers.Dense(n_classes, activation="softmax"),
@@ -80,9 +85,9 @@ def get_model(lstm, steps, n_classes):
 
 
 def get_last_output_model(lstm, steps, n_classes):
-    """Build the trap: the last output of a layer with `return_sequences=True`, not its only one.
+    """Build a model with a common mistake: it reads the output at the last time step.
 
-    Of a bidirectional layer, the backward half of that has read one time step, the last.
+    There the backward half of a bidirectional layer has read only one time step, the last.
     """
     model = get_model(lstm, steps, n_classes)
     inputs, outputs = model.inputs[0], model.outputs[0]
@@ -97,8 +102,8 @@ def get_models(n_units, steps, n_classes):
     """Build the models to compare: see `get_model` for `steps` and `n_classes`.
 
     Returns:
-        Dict of name to model. With two directions each has fewer cells than `n_units`, for about
-        as many parameters.
+        Dict of name to model. With two directions each has fewer cells than `n_units`, so that the
+        number of parameters is about the same.
     """
     n_each = matching_units(n_units, steps.shape[1], n_classes)
     each_step = layers.Bidirectional(layers.LSTM(n_each, return_sequences=True))
@@ -152,71 +157,43 @@ def score_both(y_held_out, y_test, probabilities):
 
 def get_best_rate(scores):
     """Return the learning rate with the lowest mean loss on held-out recordings, over all runs."""
-    losses = scores.held_out_loss.fillna(np.inf)  # a run that failed
+    losses = scores.held_out_loss.fillna(np.inf)  # of runs that failed
     return losses.groupby(scores.learning_rate).mean().idxmin()
 
 
 def answer_saved(confusion):
-    """Say how many recordings the saved model gets right, and how sure that is."""
+    """Give the accuracy of the saved model, with its interval over test recordings."""
     n_right, n_test = int(np.trace(confusion)), int(confusion.sum())
     low, high = stats.binomtest(n_right, n_test).proportion_ci()
     return (
-        f"Answer: all that is for these {count(n_test, 'test recording')}. The saved model's"
-        f" accuracy of {n_right / n_test:.3f} means {low:.3f} to {high:.3f} for others like them"
-        " (95% interval)."
+        f"Answer: the intervals above are for these {count(n_test, 'test recording')}. The accuracy"
+        f" of the saved model is {n_right / n_test:.3f} on them; the 95% interval for other"
+        f" recordings of this kind is {low:.3f} to {high:.3f}."
     )
 
 
-def draw(view, known, confusion, classes):
-    """Draw the accuracy over the epochs, and the confusion matrix of the saved model.
+def draw(view, known):
+    """Draw the accuracy on the test recordings after each epoch.
 
     Args:
         view: `common.choosing.View` of the scores after each epoch.
-        known: dict of the scores of what is no LSTM.
-        confusion, classes: as for `draw_confusion`.
+        known: dict of name to the scores of what is no LSTM.
     """
-    figure, (curves, matrix) = plt.subplots(1, 2, figsize=(9, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     epochs = view.scores["update"].rank(method="dense").astype(int)  # 8, 16, ...: 1, 2, ...
-    draw_means(curves, view.scores.assign(epoch=epochs), "epoch", "accuracy")
-    draw_known(curves, {"means, no LSTM": known["discriminant of the means"]}, "accuracy")
-    title = f"accuracy {view.words}\n{describe_runs(view.scores.run.max())}"
-    curves.set_title(title, fontsize="medium")
-    curves.set_xlabel("epoch (pass over the training recordings)")
-    curves.set_ylabel("accuracy on the test recordings")
-    curves.xaxis.set_major_locator(MaxNLocator(integer=True))
-    curves.legend()
-    draw_confusion(matrix, confusion, classes)
-    matrix.set_title("test recordings, the saved model", fontsize="medium")
+    draw_means(axes, view.scores.assign(epoch=epochs), "epoch", "accuracy")
+    draw_known(axes, {"means, no LSTM": known["discriminant of the means"]}, "accuracy")
+    axes.set_xlabel("epoch (pass over the training recordings)")
+    axes.set_ylabel("accuracy on the test recordings")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    conditions = f"{view.words}, {describe_runs(view.scores.run.max())}"
+    set_heading(figure, "One label for a whole recording: one direction or both?", conditions)
+    label_lines(axes)
     return figure
 
 
-def draw_confusion(axes, confusion, classes):
-    """Draw a confusion matrix.
-
-    Args:
-        axes: of matplotlib.
-        confusion: array of shape `(n_classes, n_classes)`: how many of the class of the row were
-            predicted to be of that of the column.
-        classes: sequence of str.
-    """
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    if len(classes) <= 15:  # more numbers would not be legible
-        for (row, column), number in np.ndenumerate(confusion):
-            if number:
-                color = "white" if shares[row, column] > 0.5 else "black"
-                axes.text(column, row, number, color=color, ha="center", va="center")
-    names = [name if len(name) <= 12 else f"{name[:11]}…" for name in classes]
-    axes.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
-    axes.set_yticks(range(len(names)), names)
-    if len(names) > 30:
-        axes.set(xticks=[], yticks=[])
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-
-
 def print_recordings(recordings, classes):
-    """Print what the file holds."""
+    """Print what is in the file."""
     lengths, n_train = recordings["values"].map(len), (recordings.split == "train").sum()
     features, counts = recordings.attrs["features"], recordings.label.value_counts()
     print(
@@ -230,12 +207,12 @@ def print_recordings(recordings, classes):
 
 
 def score_without_lstm(values, y, is_train):
-    """Score on the test recordings what is no LSTM.
+    """Score two predictors without an LSTM on the test recordings.
 
     Args:
         values: Series of the recordings, each of shape `(n_timesteps, n_features)`.
         y: their classes, shape `(n,)`.
-        is_train: whether they are to train on, shape `(n,)`.
+        is_train: whether they are for training, shape `(n,)`.
     """
     test = y[~is_train]
     by_means = discriminate_means(values[is_train], y[is_train], values[~is_train])
@@ -247,8 +224,8 @@ def score_without_lstm(values, y, is_train):
 
 
 def main(options):
-    keras.utils.clear_session()  # numbers the layers anew: the same seed saves the same file
-    recordings = options.recordings  # read with pandas, and checked, before Keras was loaded
+    keras.utils.clear_session()  # restarts the numbers of layers: same seed, same saved file
+    recordings = options.recordings
     values, is_train = recordings["values"], (recordings.split == "train").to_numpy()
     classes = get_classes(recordings.label)
     print_recordings(recordings, classes)
@@ -269,7 +246,7 @@ def main(options):
 
     rate = get_best_rate(last[last.model == "bidirectional"])
     why = ", the lowest mean loss on held-out ones" if scores.learning_rate.nunique() > 1 else ""
-    print(f"The model that is saved: bidirectional, on all training recordings, at {rate:g}{why}")
+    print(f"The saved model: bidirectional, on all training recordings, at {rate:g}{why}")
     keras.utils.set_random_seed(options.seed)
     model = get_models(options.units, steps, len(classes))["bidirectional"]
     model.optimizer.learning_rate = rate
@@ -280,12 +257,14 @@ def main(options):
     pairs.append(("last output", "bidirectional"))
     views = report(models, last, known, pairs, options, by="held_out_loss")
     print(answer(views, pairs, "accuracy"))
-    print(answer_saved(confusion))
     table = pd.DataFrame(confusion, columns=[f"predicted {label}" for label in classes])
     table.insert(0, "label", classes)
+    print("The saved model: how many test recordings of each label have which prediction")
+    print(table.to_string(index=False))
+    print(answer_saved(confusion))
     save(
         options,
-        draw(views[-1].pick(scores), known, confusion, classes),
+        draw(views[-1].pick(scores), known),
         others={".keras": lambda file: save_model(model, file)},
         confusion=table,
         scores=scores,

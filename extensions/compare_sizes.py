@@ -1,13 +1,13 @@
-"""Is it the second direction, or only more weights? And how does it grow with the problem?
+"""Is it the second direction, or only more weights? And how does the loss change with the length?
 
     python -m extensions.compare_sizes
 
-trains forward LSTMs of 10, 20 and 40 memory cells, and bidirectional ones with as many parameters,
-on sequences of 10, 20 and 40 time steps: each 30 times on 2,000 sequences, one per update, at four
-learning rates. Expect a lower loss from the second direction at every size and length at 0.001, and
-no clear difference, between directions or sizes, where each run has a rate that other runs have
-chosen. The loss of a step falls a little with the length, that of a sequence grows. It takes about
-150 seconds on 2 CPU cores. `--units` are those of the forward models.
+trains forward LSTMs of 10, 20 and 40 memory cells, and bidirectional LSTMs with about as many
+parameters, on sequences of 10, 20 and 40 time steps: each 30 times on 2,000 sequences, one per
+update, at four learning rates. At 0.001 expect a lower loss from the bidirectional LSTM at every
+size and length. Where three other runs choose the rate of each run, expect no clear difference
+between directions or sizes. With longer sequences the loss per step falls, and the loss per
+sequence rises. It takes about 150 seconds on 2 CPU cores. `--units` is for the forward models.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -17,32 +17,25 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.001, 0.005, 0.02, 0.2
     options = start_script(__file__, __doc__, sequences=2000, learning_rate=rates, **several)
 
-from itertools import product
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from common.choosing import get_views
 from common.comparing import report, train_on_sums
-from common.figures import add_legend, draw_known, draw_means
+from common.figures import add_legend, draw_known, draw_means, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import count, describe_runs, in_words, with_interval
 from data import score_labels
 from extensions.compare_cells import get_cell_model
 
-SHOWN = {
-    "loss": "test loss per step (nats)",
-    "sequence_accuracy": "whole sequences right",
-}
-
 
 def matching_units(n_units, n_features=1, n_outputs=1):
-    """Return the cells per direction that give two directions about the parameters of one.
+    """Return how many cells per direction give two directions about as many parameters as one.
 
-    An LSTM of n cells has `4 * n * (n_features + n + 1)` parameters, as many again for a second
-    direction; and each output has a weight for each cell, and a bias.
+    An LSTM of n cells has `4 * n * (n_features + n + 1)` parameters, and two directions have twice
+    as many. Each output has a weight for each cell, and a bias.
 
     Args:
         n_units: memory cells of the forward LSTM.
@@ -55,14 +48,14 @@ def matching_units(n_units, n_features=1, n_outputs=1):
 
 
 def get_pairs(all_units):
-    """Return the names of models to compare, each pair as `bidirectional 14`, `forward 20`.
+    """Return the names of the models to compare, in pairs such as `bidirectional 14`, `forward 20`.
 
     Args:
         all_units: memory cells of the forward models.
 
     Returns:
-        List of pairs of like size; and, last, the smallest bidirectional model and the largest
-        forward one.
+        List of pairs with about as many parameters, and last the smallest bidirectional model with
+        the largest forward one.
     """
     sizes = sorted(set(all_units))
     pairs = [(f"bidirectional {matching_units(size)}", f"forward {size}") for size in sizes]
@@ -70,7 +63,7 @@ def get_pairs(all_units):
 
 
 def get_named_model(n_timesteps, name):
-    """Build the model of a name such as `forward 20`: a direction and its memory cells."""
+    """Build the model of a name such as `forward 20`: a direction, and memory cells in each."""
     direction, n_units = name.split()
     return get_cell_model(
         n_timesteps, bidirectional=direction == "bidirectional", n_units=int(n_units)
@@ -78,7 +71,7 @@ def get_named_model(n_timesteps, name):
 
 
 def split_names(scores, models):
-    """Put columns `direction`, `units` and `parameters` in the place of such names.
+    """Replace the names of models by the columns `direction`, `units` and `parameters`.
 
     Args:
         scores: DataFrame as `train_runs` returns it.
@@ -90,13 +83,15 @@ def split_names(scores, models):
 
 
 def score(y, predictions):
-    """Score labels as `score_labels` does; a sequence's loss is the sum of those of its steps."""
+    """Score labels as `score_labels` does, and add the loss per sequence, the sum of its steps."""
     scores = score_labels(y, predictions)
     return scores | {"sequence_loss": y.shape[1] * scores["loss"]}
 
 
 def answer(views):
-    """Say in words what the second direction does at like size, the mean over sizes: a line each.
+    """Say what the second direction changes with about as many parameters, the mean over sizes.
+
+    There is a line for each view and length.
 
     Args:
         views: list of `common.choosing.View`, with the columns of `split_names` and `timesteps`.
@@ -106,20 +101,18 @@ def answer(views):
         for n_timesteps, rows in view.scores.groupby("timesteps", sort=False):
             losses = rows.groupby(["run", "direction"]).loss.mean().unstack()
             lines.append(
-                f"Answer, {count(n_timesteps, 'time step')}, {view.words}: the test loss at like"
-                f" size, bidirectional minus forward, mean over the sizes:"
+                f"Answer, {count(n_timesteps, 'time step')}, {view.words}: test loss of"
+                " bidirectional minus forward with about as many parameters, mean over the sizes:"
                 f" {in_words(losses.bidirectional - losses.forward)}."
             )
     return "\n".join(lines)
 
 
 def answer_growth(view):
-    """Say how the loss of each direction, per step and per sequence, grows with the length.
-
-    Sizes are averaged.
+    """Give the loss of each direction and length, per step and per sequence, the mean over sizes.
 
     Args:
-        view: as one of those of `answer`.
+        view: one of those of `answer`.
     """
     by_run = view.scores.groupby(["direction", "timesteps", "run"], sort=False)
     means = by_run[["loss", "sequence_loss"]].mean()
@@ -131,41 +124,39 @@ def answer_growth(view):
     return f"Answer, test loss {view.words}: {'; '.join(clauses)}."
 
 
-def draw_over_parameters(axes, scores, y, by):
-    """Draw what `draw_means` draws, over the column `parameters` on a logarithmic scale."""
-    draw_means(axes, scores, "parameters", y, by)
-    axes.set_xscale("log")
-    sizes = np.unique(scores.parameters)
-    sizes = sizes[np.diff(sizes, prepend=0) > 0.5 * sizes]  # labels need room
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    axes.minorticks_off()
-
-
 def draw(views, known):
-    """Draw two measures over the parameters: a row for each view, a column for each length.
+    """Draw the test loss over the parameters: a row for each view, a column for each length.
 
     Args:
         views: as for `answer`.
         known: dict of length to a dict of name to the scores of a predictor that is not trained.
     """
-    rows = list(product(SHOWN, views))
-    shape, size = (len(rows), len(known)), (9, 2.7 * len(rows))
     figure, panels = plt.subplots(
-        *shape, figsize=size, sharex=True, sharey="row", squeeze=False, layout="constrained"
+        len(views),
+        len(known),
+        figsize=(8, 1.5 + 2.3 * len(views)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
-    for row, (measure, view) in zip(panels, rows, strict=True):
-        row[0].set_ylabel(f"{SHOWN[measure]},\n{view.words}", fontsize="small")
+    sizes = views[0].scores.query("direction == 'forward'").parameters.unique()
+    for row, view in zip(panels, views, strict=True):
         for axes, (n_timesteps, of_length) in zip(row, known.items(), strict=True):
             scores = view.scores[view.scores.timesteps == n_timesteps]
-            draw_over_parameters(axes, scores, measure, by="direction")
-            draw_known(axes, of_length, measure)
+            draw_means(axes, scores, "parameters", "loss", by="direction")
+            draw_known(axes, {"step number alone": of_length["step number alone"]})
+            axes.set(xscale="log", ylim=(0, None))
+            axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            axes.minorticks_off()
+        row[0].set_ylabel(f"test loss per step (nats)\n{view.words}", fontsize="small")
     for axes, n_timesteps in zip(panels[0], known, strict=True):
-        axes.set_title(count(n_timesteps, "time step"))
+        axes.set_title(count(n_timesteps, "time step"), fontsize="medium")
     for axes in panels[-1]:
         axes.set_xlabel("parameters")
     add_legend(figure)
-    n_runs = views[0].scores.run.max()
-    figure.suptitle(f"The second direction at like size: {describe_runs(n_runs)}")
+    runs = describe_runs(views[0].scores.run.max())
+    set_heading(figure, "Is it the second direction, or only more weights?", runs)
     return figure
 
 

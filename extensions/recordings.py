@@ -1,6 +1,7 @@
-"""Recordings: sequences of measurements, each with one label, read from a CSV file and checked.
+"""What extensions/classify_recordings.py needs besides Keras: most of all, to read a CSV file.
 
-And what else extensions/classify_recordings.py needs that is not Keras' work.
+The file has recordings, which are sequences of measurements with one label each. All that can be
+wrong with it is reported in one line.
 """
 
 import gzip
@@ -18,14 +19,14 @@ from common.command_line import make_parser, read_options
 from common.startup import load_keras
 
 DATA = Path(__file__).parent / "data" / "japanese_vowels.csv.gz"
-LARGEST = 1e18  # of a number in a file: its square, too, is a number in float32
-PADDING = -1e30  # no time step of a recording can look like padding
-TEST_SHARE = 0.25  # of each label's recordings, in a file that has no split of its own
-HELD_OUT_SHARE = 0.2  # of each class of training recordings
+LARGEST = 1e18  # number in a file; its square is still finite in float32
+PADDING = -1e30  # beyond LARGEST, so that no time step can look like padding
+TEST_SHARE = 0.25  # of the recordings of each label, if the file has no column `split`
+HELD_OUT_SHARE = 0.2  # of the training recordings of each class
 
 
 def start_with_recordings(script, description, **defaults):
-    """Begin a script: read its options and its recordings, then load Keras, quietly.
+    """Begin a script: read its options and its recordings, then load Keras quietly.
 
     Args:
         script: the script's `__file__`.
@@ -36,7 +37,7 @@ def start_with_recordings(script, description, **defaults):
         The options, with `recordings`, as `read_recordings` returns them.
 
     Raises:
-        SystemExit: with status 2, after one line, if something is wrong with options or file.
+        SystemExit: with status 2, after one line, if an option or the file is wrong.
     """
     parser = make_parser(script, description, timesteps=None, sequences=None, **defaults)
     file = "CSV file, or .csv.gz, with a row for each time step (default: Japanese Vowels)"
@@ -57,24 +58,22 @@ def start_with_recordings(script, description, **defaults):
 def read_recordings(file, label, seed=0):
     """Read the recordings of a CSV file with a row for each time step.
 
-    The file's columns are `recording`, which tells the sequence that a time step is of; that of the
-    label, the same throughout a recording; perhaps `split`, `train` or `test`, the same throughout
-    a recording; and features, numbers. The time steps of a recording are in the order of the file,
-    whether or not they stand together.
+    The docstring of extensions/classify_recordings.py describes the columns.
 
     Args:
-        file: path of a CSV file in UTF-8, or one that ends in .gz and is compressed so.
+        file: path of a CSV file in UTF-8, or of such a file compressed by gzip, whose name ends in
+            `.gz`.
         label: name of the column with the labels, numbers or text.
-        seed: of the split, if the file has none: a quarter of each label's recordings, at least
-            one, is for testing.
+        seed: of the split, if the file has none. TEST_SHARE of the recordings of each label, at
+            least one, is for testing.
 
     Returns:
-        DataFrame with a row for each recording, in the order in which they begin: `recording` and
+        DataFrame with a row for each recording, in the order of their first rows: `recording` and
         `label`, both str; `split`, `train` or `test`; and `values`, each a float64 array of shape
         `(n_timesteps, n_features)`. Its `attrs["features"]` lists the names of the features.
 
     Raises:
-        ValueError: something is wrong with the file; in one line, with its name, and the column
+        ValueError: the file is wrong. The message is one line, which names the file, the column,
             and the row (the header is row 1) or the recording.
     """
     try:
@@ -101,7 +100,7 @@ def read_recordings(file, label, seed=0):
 
 
 def get_classes(labels):
-    """Return the labels that there are, in order: of numbers if all are, else of text."""
+    """Return the different labels in order: as numbers if all are numbers, else as text."""
     classes = sorted(set(labels))
     try:
         return sorted(classes, key=float)
@@ -114,12 +113,12 @@ def draw_from_each(labels, share, rng):
 
     Args:
         labels: sequence of the labels, one for each recording.
-        share: how much to draw, above 0 and below 1: at least one of two or more recordings; of a
-            single one, nothing.
+        share: how much to draw, between 0 and 1. At least one of two or more recordings is drawn,
+            and none if there is only one.
         rng: NumPy Generator.
 
     Returns:
-        Array of bool, one for each recording: whether it is drawn.
+        Array of bool: whether each recording is drawn.
     """
     labels = np.asarray(labels)
     drawn = np.zeros(len(labels), bool)
@@ -131,16 +130,16 @@ def draw_from_each(labels, share, rng):
 
 
 def hold_out(X, y, rng):
-    """Split training recordings in two: to train on, and to choose by, which is not for the test.
+    """Split training recordings in two: some to train on, others to choose the learning rate.
 
     Args:
         X: recordings, array of shape `(n, ...)`.
         y: their classes, shape `(n,)`.
-        rng: whatever `numpy.random.default_rng` takes.
+        rng: as for `numpy.random.default_rng`.
 
     Returns:
-        Two tuples X, y. The second has HELD_OUT_SHARE of each class, drawn at random; or, if there
-        is a single recording of each, both have all.
+        Two tuples X, y. The second has HELD_OUT_SHARE of each class, drawn at random. If each class
+        has only one recording, both have all.
     """
     held_out = draw_from_each(y, HELD_OUT_SHARE, np.random.default_rng(rng))
     if not held_out.any():
@@ -163,14 +162,14 @@ def score_classes(y, probabilities):
 
 
 def discriminate_means(train, y_train, test):
-    """Classify recordings by the mean of their time steps, blind to order and length.
+    """Classify recordings by the mean of their time steps, which ignores order and length.
 
-    The linear discriminant (Fisher 1936): normal distributions of the means, one for each class,
-    that share their covariance.
+    This is the linear discriminant (Fisher 1936). It takes the means of each class as normally
+    distributed, with the same covariance for all classes.
 
     Args:
         train, test: sequences of arrays of shape `(n_timesteps, n_features)`.
-        y_train: the classes of `train`, whole numbers from 0 without a gap.
+        y_train: the classes of `train`, whole numbers from 0, each at least once.
 
     Returns:
         The probabilities of the classes, shape `(len(test), n_classes)`.
@@ -182,7 +181,7 @@ def discriminate_means(train, y_train, test):
     means, test_means = means / scale, test_means / scale
     centres = np.array([means[y_train == label].mean(axis=0) for label in np.unique(y_train)])
     spread = means - centres[y_train]
-    # A little is added so that it can be inverted, however few the recordings are.
+    # The small term on the diagonal makes it invertible even with very few recordings.
     covariance = spread.T @ spread / len(means) + 1e-4 * np.eye(len(scale))
     offsets = test_means[:, None] - centres
     logits = -0.5 * np.einsum("nci,ij,ncj->nc", offsets, np.linalg.inv(covariance), offsets)
@@ -191,13 +190,13 @@ def discriminate_means(train, y_train, test):
 
 
 def save_model(model, file):
-    """Save a Keras model, but neither the time nor places in memory: each time the same file."""
+    """Save a Keras model without the date and addresses in memory, so that files can be equal."""
     model.save(file)
     with zipfile.ZipFile(file) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(contents["metadata.json"]) | {"date_saved": ""}
     contents["metadata.json"] = json.dumps(metadata)
-    numbers = {}  # of the objects that are shared, which Keras tells apart by their addresses
+    numbers = {}  # instead of the addresses by which Keras identifies shared objects
     contents["config.json"] = re.sub(
         rb'(?<="shared_object_id": )\d+',
         lambda address: b"%d" % numbers.setdefault(address[0], len(numbers)),
@@ -209,12 +208,12 @@ def save_model(model, file):
 
 
 def _read_cells(file):
-    """Return the cells of a CSV file, as str under their columns' names, indexed by row."""
+    """Return the cells of a CSV file as str, with the names of the columns and the row numbers."""
     open_file = gzip.open if str(file).endswith(".gz") else open
     try:
         with open_file(file, "rt", encoding="utf-8-sig", newline="") as text:
-            # No line is the header yet, so that all rows must be as long as the first; and a blank
-            # one counts, so that the index tells the row.
+            # The header is read as a row like the others, so that no row may be longer than it.
+            # Blank lines are read too, so that the index is the row number.
             cells = pd.read_csv(
                 text,
                 header=None,
@@ -241,7 +240,7 @@ def _read_cells(file):
 
 
 def _describe_parser_error(error):
-    """Say in this file's words what pandas' C parser could not read."""
+    """Return a plain message for an error of pandas' C parser."""
     cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error)
     quote = re.search(r"inside string starting at row (\d+)", error)
     if cells:
@@ -255,10 +254,10 @@ def _check_columns(cells, label):
     columns = cells.columns
     if len(columns) == 1:
         hint = "commas must separate the columns" if ";" in columns[0] or "\t" in columns[0] else ""
-        raise ValueError(f"has one column alone, {columns[0]!r}{hint and ': ' + hint}")
+        raise ValueError(f"has only one column, {columns[0]!r}{hint and ': ' + hint}")
     for number, column in enumerate(columns, 1):
         if not column:
-            index = " (an index? to_csv(index=False) writes none)" if number == 1 else ""
+            index = " (an index? write it with to_csv(index=False))" if number == 1 else ""
             raise ValueError(f"column {number} has no name{index}")
     if not columns.is_unique:
         raise ValueError(f"has two columns {columns[columns.duplicated()][0]!r}")
@@ -267,7 +266,7 @@ def _check_columns(cells, label):
     for column in ("recording", label):
         if column not in columns:
             names = ", ".join(map(repr, columns[:10])) + (" ..." if len(columns) > 10 else "")
-            raise ValueError(f"has no column {column!r}, but {names}")
+            raise ValueError(f"has no column {column!r}, only {names}")
         if (cells[column] == "").any():
             row = (cells[column] == "").idxmax()
             raise ValueError(f"column {column!r}, row {row}: is empty")
@@ -278,16 +277,15 @@ def _check_columns(cells, label):
             split = cells.loc[row, "split"]
             raise ValueError(f"column 'split', row {row}: {split!r} is neither 'train' nor 'test'")
     if len(columns) == (3 if "split" in columns else 2):
-        raise ValueError("has no feature: a column of numbers beside those of recording and label")
+        raise ValueError("has no feature: a column of numbers besides recording and label")
     for column in columns.intersection([label, "split"]):
-        # Each row beside the first of its recording.
         first = cells.groupby("recording")[column].transform("first")
         differs = cells[column] != first
         if differs.any():
             row = differs.idxmax()
             raise ValueError(
-                f"column {column!r}, row {row}: recording {cells.loc[row, 'recording']!r} is"
-                f" {cells.loc[row, column]!r}, but was {first[row]!r}"
+                f"column {column!r}, row {row}: recording {cells.loc[row, 'recording']!r} has"
+                f" {cells.loc[row, column]!r} here and {first[row]!r} before"
             )
 
 
@@ -308,13 +306,13 @@ def _check_labels(recordings, label, has_split):
     counts = recordings.label.value_counts(sort=False)
     if len(counts) == 1:
         raise ValueError(
-            f"column {label!r}: all recordings are {counts.index[0]!r}, a single class"
+            f"column {label!r}: all recordings have {counts.index[0]!r}, but two classes are needed"
         )
     if not has_split and counts.min() == 1:
         single = recordings[recordings.label == counts.idxmin()].iloc[0]
         raise ValueError(
-            f"column {label!r}: {single.label!r} has a single recording, {single.recording!r}, and"
-            " without a column 'split' it takes one to train on and one to test on"
+            f"column {label!r}: {single.label!r} has only one recording, {single.recording!r};"
+            " without a column 'split' each label needs one for training and one for testing"
         )
     training = recordings.label[recordings.split == "train"]
     for value in counts.index.difference(training, sort=False):

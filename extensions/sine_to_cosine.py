@@ -1,15 +1,18 @@
-"""Can it do regression? And why do I get 0 and 1?
+"""Can it do regression? And why do I get only 0 and 1?
 
     python -m extensions.sine_to_cosine
 
-predicts the cosine of a random phase from its sine; ten time steps are half a period. First as a
-reader of the tutorial did it, with its classifier, which can only say 0 or 1, and with the cosine
-of the sine as its target, not the cosine of the phase. Then as a regression: with a linear output
-and the mean squared error, forward and bidirectional, 30 times each at three learning rates. Expect
-a mean absolute error near 0 from both, but for the first time step: one sine cannot tell whether it
-rises or falls, so the best that a forward model can do is to say 0, an error of 2 / pi = 0.637.
-From the second step on two sines tell: it has 0.02 there and 0.005 later, bidirectional 0.002 to
-0.004, and with more sequences less. It takes about 80 seconds on 2 CPU cores.
+predicts the cosine of a random phase from its sine. Ten time steps are half a period. First it does
+what a reader of the tutorial did: it trains the tutorial's classifier, which can only say 0 or 1,
+with the cosine of the sine as the target instead of the cosine of the phase. Then it trains a
+regression, with a linear output and the mean squared error, forward and bidirectional, 30 times
+each at three learning rates. It takes about 80 seconds on 2 CPU cores.
+
+Expect a mean absolute error near 0 from both, except at the first time step. One sine value does
+not tell the sign of the cosine, so the best that a forward model can do there is to predict 0, with
+an error of 2 / pi = 0.637. From the second step on, two sine values tell the sign. The forward
+model has an error of 0.02 there and 0.005 later, the bidirectional model 0.002 to 0.004. With more
+sequences both are lower.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -28,13 +31,14 @@ from keras import layers
 from matplotlib.ticker import MaxNLocator
 
 from common.comparing import report, train_by_options
-from common.figures import THIN_LINES, draw_means, get_styles
+from common.figures import draw_known, draw_means, get_styles, label_lines, set_heading
 from common.files import save
 from common.results import compare, describe_runs, summarize
 from common.training import make_get_data, train_model
 from lstm_forward import get_lstm_model
 
-KEYS = ["model", "run", "learning_rate"]  # tell one training from another
+KEYS = ["model", "run", "learning_rate"]  # identify one training
+MEAN_COSINE = 2 / np.pi  # mean absolute value of a cosine: the error of predicting 0
 
 
 def get_waves(n_sequences, n_timesteps, rng=None):
@@ -43,7 +47,7 @@ def get_waves(n_sequences, n_timesteps, rng=None):
     Args:
         n_sequences: number of sequences.
         n_timesteps: length of each; 20 time steps are a period.
-        rng: whatever `numpy.random.default_rng` takes: None, a seed or a Generator.
+        rng: None, a seed or a Generator, as for `numpy.random.default_rng`.
 
     Returns:
         X and y, float32 of shape `(n_sequences, n_timesteps, 1)`.
@@ -68,7 +72,7 @@ def get_regression_model(n_timesteps, bidirectional=False, *, n_units=20):
     lstm = layers.LSTM(n_units, return_sequences=True)
     if bidirectional:
         lstm = layers.Bidirectional(lstm)
-    # No activation: any real number can come out. A sigmoid would keep it between 0 and 1.
+    # Without an activation the output can be any real number. A sigmoid stays between 0 and 1.
     model = keras.Sequential([keras.Input((n_timesteps, 1)), lstm, layers.Dense(1)])
     model.compile(loss="mean_squared_error", optimizer="adam")
     return model
@@ -91,12 +95,13 @@ def score_regression(y, predictions):
 
 
 def score_waves(n_timesteps):
-    """Score what can be known of the cosine of a random phase from sines.
+    """Score the best possible predictions of the cosine of a random phase.
 
-    Two sines one step apart fix phase and cosine; one alone leaves the sign of the cosine open.
-    Then the best prediction is 0, the mean of the two: for the squared error the only best one, for
-    the absolute error as good as any between the two. Whoever knows the step number alone does best
-    with 0 at every step. The cosine's mean square is 1/2, its mean absolute value 2 / pi.
+    Two sine values one step apart give the phase and so the cosine. One value alone does not give
+    the sign of the cosine. Then the best prediction is 0, the mean of the two possible values. (For
+    the absolute error any value between them is as good.) A predictor that knows the step number
+    alone should predict 0 at every step. The mean square of the cosine is 1/2, its mean absolute
+    value 2 / pi.
 
     Args:
         n_timesteps: length of the sequences, a whole number of 1 or more.
@@ -114,46 +119,55 @@ def score_waves(n_timesteps):
     steps = np.arange(1, n_timesteps + 1)
     by_step = pd.DataFrame({"step": steps} | {name: steps <= n for name, n in n_unknown.items()})
     by_step = by_step.melt("step", var_name="model", value_name="absolute_error")
-    by_step["absolute_error"] *= 2 / np.pi
+    by_step["absolute_error"] *= MEAN_COSINE
     return {name: {"loss": n / n_timesteps / 2} for name, n in n_unknown.items()}, by_step
 
 
-def draw(wave, view, known):
-    """Draw one wave as each model sees it, and the error of the regressions over the steps.
+def draw(wave, view):
+    """Draw one wave with its predictions, and the error of the regressions at each time step.
 
     Args:
         wave: DataFrame, a row for each time step: the column `truth`, and one for each model.
         view: `common.choosing.View` with the errors by time step.
-        known: DataFrame of the errors of what is not trained, as `score_waves` has it.
     """
-    figure, (curves, errors) = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
+    figure, (curves, errors) = plt.subplots(1, 2, figsize=(8.5, 4.5), layout="constrained")
     curves.plot(wave.index, wave.truth, color="#b9c4cf", linewidth=7, label="true cosine")
     for model, style in get_styles(wave.columns.drop("truth")).items():
         curves.plot(wave.index, wave[model], label=model, markersize=4, **style)
     curves.set_title("one new wave", fontsize="medium")
-    curves.set_ylabel("cosine, class")
+    curves.set_ylabel("cosine, or class 0 or 1")
+    curves.legend(loc="lower right", fontsize="small")
     curves.grid(alpha=0.3)
     draw_means(errors, view.scores, "step", "absolute_error")
-    known = known[known.model != "best possible bidirectional"].groupby("model", sort=False)
-    for (name, rows), dashes in zip(known, THIN_LINES, strict=False):
-        style = {"color": "black", "linewidth": 0.9, "linestyle": dashes}
-        errors.plot(rows.step, rows.absolute_error, label=name, **style)
+    draw_known(errors, {"step number alone": {"loss": MEAN_COSINE}})
+    errors.plot(1, MEAN_COSINE, "*", color="black", markersize=13)
+    errors.annotate(
+        "best possible forward:\none sine value fits\ntwo cosines (+ or -)",
+        (1, MEAN_COSINE),
+        (40, -55),
+        textcoords="offset points",
+        fontsize="small",
+        arrowprops={"arrowstyle": "->"},
+    )
     errors.set_yscale("log")
-    errors.set_title(f"{view.words}\n{describe_runs(view.scores.run.max())}", fontsize="medium")
+    errors.yaxis.set_major_formatter("{x:g}")
+    errors.set_title(view.words, fontsize="medium")
     errors.set_ylabel("mean absolute error")
     for axes in (curves, errors):
         axes.set_xlabel("time step")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    curves.legend()
-    errors.legend(loc="center right")
+    runs = describe_runs(view.scores.run.max())
+    set_heading(figure, "Can an LSTM predict the cosine from the sine?", f"errors: {runs}")
+    label_lines(errors)
     return figure
 
 
 def report_steps(view, known):
-    """Print the errors at each time step, and how the models differ in them.
+    """Print the errors at each time step, and the differences between the models.
 
     Args:
-        view, known: as for `draw`.
+        view: as for `draw`.
+        known: DataFrame of the errors of what is not trained, as `score_waves` returns it.
     """
     print(f"Mean absolute error at each time step, {view.words}:")
     table = summarize(pd.concat([view.scores, known]), ["step", "model"])
@@ -174,7 +188,7 @@ def get_models(n_timesteps, n_units):
 
 
 def main(options):
-    # As the reader did it: a classifier, and cos(sin(phase)) as its target.
+    # What the reader did: a classifier, with cos(sin(phase)) as its target.
     keras.utils.set_random_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     X, _ = get_waves(options.sequences, options.timesteps, rng)
@@ -183,7 +197,7 @@ def main(options):
     X_new, y_new = get_waves(1000, options.timesteps, rng)
     classes = (classifier.predict(X_new, verbose=0) > 0.5).astype(int)
 
-    # As it should be. There are two of each model, so that two cores have work to the end.
+    # A regression. There are two copies of each model, so that two cores are busy until the end.
     models, others = (get_models(options.timesteps, options.units) for _ in range(2))
     get_data = make_get_data(partial(get_waves, n_timesteps=options.timesteps), options.sequences)
     waves = {}  # what the models of the first run predict of the first new wave
@@ -207,15 +221,16 @@ def main(options):
     for view in of_views:
         report_steps(view, known_by_step)
     print(
-        f"Answer: it can, with a linear output. Of the reader's classes {np.mean(classes):.1%} are"
-        " 1, the rest 0: a sigmoid with a threshold can say nothing else."
+        "Answer: it can, with a linear output. The reader's classifier predicts 1 at"
+        f" {np.mean(classes):.1%} of the time steps and 0 at the others: a sigmoid with a threshold"
+        " can predict nothing else."
     )
 
     rates = views[-1].scores.query("run == 1").set_index("model").learning_rate
     wave = {name: waves[name, rate] for name, rate in rates.items()}
-    wave = pd.DataFrame({"truth": y_new[0, :, 0], **wave, "reader's classes": classes[0, :, 0]})
+    wave = pd.DataFrame({"truth": y_new[0, :, 0], **wave, "reader's classifier": classes[0, :, 0]})
     wave.index += 1
-    save(options, draw(wave, of_views[-1], known_by_step), scores=scores, steps=by_step)
+    save(options, draw(wave, of_views[-1]), scores=scores, steps=by_step)
 
 
 if __name__ == "__main__":
