@@ -4,11 +4,9 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import LogLocator
 from scipy.optimize import isotonic_regression
 
-from common.choosing import pick_losses
-from common.results import MEASURES, count, interval
+from common.results import MEASURES, interval
 
 # Each model has the same colour on all figures. The line styles and the markers differ as well, so
 # that the models can be told apart in greyscale.
@@ -92,43 +90,6 @@ def label_lines(axes):
             fontsize="small",
             va="center",
         )
-
-
-def draw_averages(losses, views, batch_size, known):
-    """Draw the mean training loss of each model on logarithmic axes, a panel for each view.
-
-    Args:
-        losses: DataFrame as `train_runs` returns it, with losses averaged over several updates.
-        views: list of `common.choosing.View` of its scores.
-        batch_size: sequences per update.
-        known: dict of name to the scores of a predictor that is not trained, drawn as thin lines.
-            A loss of 0 is left out.
-
-    Returns:
-        The figure.
-    """
-    figure, all_axes = plt.subplots(
-        1, len(views), figsize=(8.5, 4.5), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axes, view in zip(all_axes[0], views, strict=True):
-        of_view = pick_losses(losses, view)
-        names = of_view.columns.drop(["run", "update"])
-        for name, style in get_styles(names).items():
-            by_run = of_view.pivot(index="run", columns="update", values=name)
-            axes.plot(by_run.columns, by_run.mean(), label=name, **style | {"marker": ""})
-            axes.fill_between(by_run.columns, *interval(by_run), color=style["color"], alpha=0.2)
-        draw_known(axes, {name: of for name, of in known.items() if of["loss"] > 0})
-        axes.set(xscale="log", yscale="log")
-        axes.set_xlabel(f"update ({count(batch_size, 'sequence')} each)")
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.minorticks_off()
-        axes.set_title(view.words, fontsize="medium")
-        axes.grid(alpha=0.3)
-    all_axes[0, 0].set_ylabel("training loss (cross-entropy, nats)")
-    label_lines(axes)  # of the last panel
-    return figure
 
 
 def draw_known(axes, known, measure="loss"):

@@ -14,12 +14,55 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
     rates = 0.0002, 0.001, 0.003, 0.02
     options = start_script(__file__, __doc__, sequences=30_000, learning_rate=rates)
 
+import matplotlib.pyplot as plt
+from matplotlib.ticker import LogLocator
+
+from common.choosing import pick_losses
 from common.comparing import report, train_on_sums
-from common.figures import draw_averages, set_heading
+from common.figures import draw_known, get_styles, label_lines, set_heading
 from common.files import save
 from common.floors import get_known, score_backward
-from common.results import answer, count_accurate, describe_runs, in_words
+from common.results import answer, count_accurate, describe_runs, in_words, interval
 from compare_directions import get_models
+
+
+def draw(losses, views, batch_size, known):
+    """Draw the mean training loss of each model on logarithmic axes, a panel for each view.
+
+    Args:
+        losses: DataFrame as `train_runs` returns it, with losses averaged over several updates.
+        views: list of `common.choosing.View` of its scores.
+        batch_size: sequences per update.
+        known: dict of name to the scores of a predictor that is not trained, drawn as thin lines.
+            A loss of 0 is left out.
+
+    Returns:
+        The figure.
+    """
+    figure, all_axes = plt.subplots(
+        1, len(views), figsize=(8.5, 4.5), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axes, view in zip(all_axes[0], views, strict=True):
+        of_view = pick_losses(losses, view)
+        names = of_view.columns.drop(["run", "update"])
+        for name, style in get_styles(names).items():
+            by_run = of_view.pivot(index="run", columns="update", values=name)
+            axes.plot(by_run.columns, by_run.mean(), label=name, **style | {"marker": ""})
+            axes.fill_between(by_run.columns, *interval(by_run), color=style["color"], alpha=0.2)
+        draw_known(axes, {name: of for name, of in known.items() if of["loss"] > 0})
+        axes.set(xscale="log", yscale="log")
+        axes.set_xlabel(f"update (batch size {batch_size})")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
+        axes.set_title(view.words, fontsize="medium")
+        axes.grid(alpha=0.3)
+    all_axes[0, 0].set_ylabel("training loss (cross-entropy, nats)")
+    question = "Does the bidirectional LSTM stay ahead in a long training?"
+    set_heading(figure, question, describe_runs(views[0].scores.run.max()))
+    label_lines(all_axes[0, -1])
+    return figure
 
 
 def main(options):
@@ -43,9 +86,7 @@ def main(options):
             f"Answer, accuracy, {view.words}: lstm_forw gets 90% to 100% of the time steps right in"
             f" {accurate}."
         )
-    figure = draw_averages(losses, views, options.batch_size, known)
-    question = "Does the bidirectional LSTM stay ahead in a long training?"
-    set_heading(figure, question, describe_runs(options.runs))
+    figure = draw(losses, views, options.batch_size, known)
     save(options, figure, losses=losses, scores=scores)
 
 

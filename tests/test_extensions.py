@@ -10,6 +10,8 @@ from keras import layers
 from matplotlib import pyplot as plt
 
 from bilstm import get_bi_lstm_model
+from common.choosing import View
+from common.figures import STYLES
 from common.floors import score_backward
 from data import get_sequences
 from extensions import compare_learning_rates, train_to_the_end
@@ -78,6 +80,25 @@ def test_pairs_that_are_compared():
     of_panels = compare_learning_rates.get_pairs().values()
     assert {pair for of_panel in of_panels for pair in of_panel} == pairs
     assert {name for pair in pairs for name in pair} == {*compare_learning_rates.get_models(4, 2)}
+
+
+def test_averages_along_the_training():
+    losses = pd.DataFrame({"run": [1, 1, 2, 2], "learning_rate": 0.001, "update": [1, 10] * 2})
+    losses = losses.assign(a=[4.0, 2.0, 8.0, 4.0], bilstm_con=1.0)
+    names = ["a", "a", "bilstm_con", "bilstm_con"]
+    scores = pd.DataFrame({"model": names, "run": [1, 2] * 2, "learning_rate": 0.001})
+    known = {"step number alone": {"loss": 0.2}, "best possible": {"loss": 0.0}}
+    figure = train_to_the_end.draw(losses, [View("at 0.001", scores)], 5, known)
+    (axes,) = figure.axes
+    lines = {line.get_label(): line for line in axes.lines}
+    assert set(lines) == {"a", "bilstm_con", "step number alone"}
+    assert lines["a"].get_xydata().tolist() == [[1, 6], [10, 3]]
+    assert lines["bilstm_con"].get_color() == STYLES["bilstm_con"]["color"]
+    assert (axes.get_title(), axes.get_xlabel()) == ("at 0.001", "update (batch size 5)")
+    # Each line is named, from the lowest end to the highest; before them stands the heading.
+    assert [text.get_text() for text in axes.texts][1:] == ["step number alone", "bilstm_con", "a"]
+    assert len(axes.collections) == 2
+    plt.close(figure)
 
 
 def test_what_train_to_the_end_answers(monkeypatch, capsys):

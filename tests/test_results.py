@@ -257,21 +257,6 @@ def test_means_are_drawn_with_their_intervals(n_runs):
     assert sorted(legend) == sorted([*names, "step number alone"])
 
 
-def test_averages_along_the_training():
-    losses = pd.DataFrame({"run": [1, 1, 2, 2], "learning_rate": 0.001, "update": [1, 10] * 2})
-    losses = losses.assign(a=[4.0, 2.0, 8.0, 4.0], bilstm_con=1.0)
-    scores = make_scores(a=[1, 1], bilstm_con=[1, 1])
-    known = KNOWN | {"best possible": {"loss": 0.0}}
-    figure = figures.draw_averages(losses, [View("at 0.001", scores)], 5, known)
-    (axes,) = figure.axes
-    lines = {line.get_label(): line for line in axes.lines}
-    assert set(lines) == {"a", "bilstm_con", *KNOWN}
-    assert lines["a"].get_xydata().tolist() == [[1, 6], [10, 3]]
-    assert lines["bilstm_con"].get_color() == figures.STYLES["bilstm_con"]["color"]
-    assert (axes.get_title(), axes.get_xlabel()) == ("at 0.001", "update (5 sequences each)")
-    assert len(axes.collections) == 2
-
-
 # Files.
 
 
