@@ -5,9 +5,10 @@
 trains the forward LSTM of lstm_forward.py, one sequence per update, in each way there is: as the
 tutorial does, with Keras' other methods, and with common/training.py. Each way trains a new model
 on two numbers of sequences: the difference gives the time per update, the rest is the fixed cost
-(to trace and to compile). The ways take turns, so that the machine's moods hit all alike. A plain
-PyTorch loop and a JAX scan join in if they are installed (`pip install torch jax`). It takes about
-2 minutes on 2 CPU cores.
+(to trace and to compile). The ways take turns, so that other work of the machine slows all of them
+alike. The programs for PyTorch and JAX of this folder take part if the packages are installed
+(`pip install torch jax`), each in a process of its own: PyTorch and TensorFlow in one process can
+end it. It takes about 3 minutes on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -17,15 +18,18 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
         __file__, __doc__, n_threads=1, sequences=20_000, batch_size=None, runs=5
     )
 
+import os
+import tempfile
 import time
 from functools import partial
+from pathlib import Path
 
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from benchmarks.other_frameworks import train_with_jax, train_with_pytorch
+from benchmarks.whole_scripts import find_frameworks, get_command, measure_process
 from common.figures import LINES
 from common.files import save
 from common.fitting import speed_up_fit
@@ -72,13 +76,11 @@ WAYS = {
     "fit, once": (fit_once, 1 / 20),
     "fit, once, compiled": (fit_once_compiled, 1 / 2),
     "train_model": (call_train_model, 1),
-    "PyTorch loop": (train_with_pytorch, 1 / 20),
-    "JAX scan": (train_with_jax, 1),
 }
-PACKAGES = {"PyTorch loop": "torch", "JAX scan": "jax"}
+FRAMEWORKS = {"PyTorch": 1 / 2, "JAX": 1}  # with_pytorch.py's loop, with_jax.py's scan
 
 
-def measure(way, n_sequences, get_model, seed):
+def measure_way(way, get_model, seed, n_sequences):
     """Return a way's seconds for one training of a new model, its data and model made before."""
     keras.utils.set_random_seed(seed)
     model = get_model()
@@ -86,6 +88,23 @@ def measure(way, n_sequences, get_model, seed):
     start = time.perf_counter()
     way(model, X, y)
     return time.perf_counter() - start
+
+
+def measure_framework(framework, options, n_sequences):
+    """Return the seconds for the same training in another framework, or NaN if it fails."""
+    script = (
+        f"lstm_forward --timesteps {options.timesteps} --units {options.units}"
+        f" --sequences {n_sequences} --learning-rate {options.learning_rate}"
+    )
+    # JAX, too, would read the flags that common/startup.py has set for TensorFlow.
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    with tempfile.TemporaryDirectory() as folder:
+        command = get_command(script, framework, options.seed, folder)
+        _, outcome = measure_process(command, env=environment)
+        if outcome != "ended":
+            print(f"{framework}: {outcome}")
+            return np.nan
+        return pd.read_csv(Path(folder) / "lstm_forward_scores.csv").seconds[0]
 
 
 def draw(table):
@@ -113,22 +132,19 @@ def main(options):
         n_units=options.units,
         learning_rate=options.learning_rate,
     )
-    ways = dict(WAYS)
-    for name, package in PACKAGES.items():
-        try:
-            measure(
-                ways[name][0], 1, get_model, options.seed
-            )  # imports the package, outside the clock
-        except ImportError:
-            print(f"{name}: absent ({package} is not installed)")
-            del ways[name]
+    ways = {
+        name: (partial(measure_way, way, get_model, options.seed), share)
+        for name, (way, share) in WAYS.items()
+    }
+    for framework in find_frameworks(FRAMEWORKS):
+        ways[framework] = partial(measure_framework, framework, options), FRAMEWORKS[framework]
     rows = []
     progress = keras.utils.Progbar(options.runs, unit_name="round")
     for n_round in range(1, options.runs + 1):
-        for name, (way, share) in ways.items():
+        for name, (measure, share) in ways.items():
             n_more = max(1, round(share * options.sequences))
-            first = measure(way, 1, get_model, options.seed)
-            per_update = (measure(way, 1 + n_more, get_model, options.seed) - first) / n_more
+            first = measure(1)
+            per_update = (measure(1 + n_more) - first) / n_more
             rows.append((name, n_round, 1000 * per_update, first - per_update))
         progress.add(1)
     table = pd.DataFrame(rows, columns=["way", "round", "ms_per_update", "fixed_seconds"])

@@ -16,7 +16,9 @@ from functools import cache
 import pandas as pd
 from cogapp import Cog
 
+from benchmarks.whole_scripts import tabulate
 from common.floors import get_known, score_backward
+from common.results import count
 from docs.refresh import LONG, SCRIPTS
 from docs.summaries import FOLDER, VIEWS
 
@@ -26,6 +28,15 @@ RECORDINGS = {  # models of extensions/classify_recordings.py
     "backward": "backward",
     "bidirectional": "bidirectional",
     "the trap: bidirectional, last output": "last output",
+}
+WAYS = {  # of benchmarks/update_cost.py
+    "fit, once per sequence (tutorial)": "the tutorial's: `fit` once per sequence",
+    "train_on_batch": "`train_on_batch`",
+    "fit, once": "one `fit`",
+    "fit, once, compiled": "one `fit`, compiled, as in [lstm_forward.py](../lstm_forward.py)",
+    "train_model": "`train_model` of [common/training.py](../common/training.py)",
+    "PyTorch": "[PyTorch](../benchmarks/with_pytorch.py), a plain loop with the fused Adam",
+    "JAX": "[JAX](../benchmarks/with_jax.py), a scan over the updates",
 }
 TRAP = "last output"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -255,6 +266,67 @@ def schedules():
         others = theirs[name, comparison]
         rows.append([f"{name}: {comparison}", words, others, f"**{agree(words, others)}**"])
     table(["whole sequences right", "seed 0", "seed 1", "both"], rows)
+
+
+def milliseconds(way):
+    """Return the median milliseconds of one update, for a way to train of update_cost.py."""
+    times = pd.read_csv(FOLDER / "update_cost_seconds.csv")
+    return times[times.way == way].ms_per_update.median()
+
+
+def times_as_fast(way, slower):
+    """Return how many times as fast one way to train is as another, to one digit."""
+    return f"{float(f'{milliseconds(slower) / milliseconds(way):.1g}'):,.0f}"
+
+
+def update_costs():
+    """Write what one update costs in each way to train, and the fixed cost beside it."""
+    times = pd.read_csv(FOLDER / "update_cost_seconds.csv").groupby("way")
+    rows = []
+    for way, label in WAYS.items():
+        of_way = times.get_group(way)
+        cells = []
+        for column in ("ms_per_update", "fixed_seconds"):
+            values = of_way[column].agg(["median", "min", "max"])
+            cells.append("{} ({} to {})".format(*(f"{float(f'{v:.2g}'):g}" for v in values)))
+        rows.append([label, *cells])
+    table([rounds(times), "milliseconds per update", "fixed cost, seconds"], rows)
+
+
+def rounds(times):
+    """Say how many rounds a table of times has, and what its cells are."""
+    return f"median (smallest to largest) of {count(times['round'].max().max(), 'round')}"
+
+
+def whole_scripts():
+    """Write the seconds of whole processes, a column for each framework."""
+    times = pd.read_csv(FOLDER / "whole_scripts_seconds.csv")
+    words = tabulate(times).fillna("not tried")
+    rows = [
+        [f"`{script}`" if script != "import alone" else script, *of]
+        for script, *of in words.itertuples()
+    ]
+    table([f"seconds, {rounds(times)}", *words.columns], rows)
+
+
+def same_losses():
+    """Write the mean test losses of the same models, a column for each framework."""
+    losses = pd.read_csv(FOLDER / "whole_scripts_losses.csv", dtype=str)
+    losses = losses.drop_duplicates(["model", "framework"])  # bilstm_con is in two scripts
+    frameworks = losses.framework.unique()
+    found = losses.set_index(["model", "framework"]).loss
+    rows = [
+        [f"`{m}`", *(found.get((m, f), "not tried") for f in frameworks)]
+        for m in losses.model.unique()
+    ]
+    table(["test loss, mean of 30 runs", *frameworks], rows)
+
+
+def machine():
+    """Return the machine and the versions that the times of docs/speed.md are of, as words."""
+    of = pd.read_csv(FOLDER / "whole_scripts_machine.csv", dtype=str).iloc[0]
+    versions = f"TensorFlow {of.tensorflow}, Keras {of.keras}, PyTorch {of.torch}, JAX {of.jax}"
+    return f"{of.cores} cores of an {of.processor}, {of.month}; Python {of.Python}, {versions}"
 
 
 def command(script, runs=30):

@@ -2,6 +2,7 @@
 
     python docs/refresh.py              seed 0: figures, summaries, numbers in the pages
     python docs/refresh.py --seed 1     another seed: its summaries, and the numbers of both seeds
+    python docs/refresh.py --times      docs/speed.md alone
     python -m docs.compare_seeds        the verdicts of both seeds, side by side
 
 Each script runs with the command that stands beside its figure. What it prints goes to
@@ -46,7 +47,10 @@ LONG = {  # only with --all
     ).split(),
     "extensions.compare_settings": [],
     "extensions.compare_schedules": [],
+}
+TIMES = {  # only with --times, on a machine that does nothing else
     "benchmarks.update_cost": [],
+    "benchmarks.whole_scripts": ["--frameworks", "--runs", "3"],
 }
 LARGEST_FIGURE = 250_000  # bytes
 
@@ -97,13 +101,19 @@ def main():
     )
     parser.add_argument("--seed", type=int, default=0, help="of all scripts (default: 0)")
     parser.add_argument("--output", default="results", help="folder (default: results)")
-    parser.add_argument("--all", action="store_true", help="run the four long scripts as well")
+    parser.add_argument("--all", action="store_true", help="run the three long scripts as well")
+    parser.add_argument(
+        "--times",
+        action="store_true",
+        help="run only what docs/speed.md shows (pip install torch jax)",
+    )
     arguments = parser.parse_args()
     output = Path(arguments.output).resolve() / f"seed{arguments.seed}"
     output.mkdir(parents=True, exist_ok=True)
+    scripts = TIMES if arguments.times else SCRIPTS | (LONG if arguments.all else {})
     seconds = {
         script.split(".")[-1]: run_script(script, options, arguments.seed, output)
-        for script, options in (SCRIPTS | (LONG if arguments.all else {})).items()
+        for script, options in scripts.items()
     }
     if arguments.seed == 0:
         write_seconds(seconds)

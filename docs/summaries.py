@@ -64,6 +64,10 @@ TABLES = {  # that are small enough as they are
     "compare_settings": ["verdicts"],
     "compare_schedules": ["verdicts", "levels"],
 }
+TIMES = {  # the same for all seeds
+    "update_cost": ["seconds"],
+    "whole_scripts": ["seconds", "machine", "losses"],
+}
 ANSWERS = (  # so begin the lines to keep
     "Answer",
     "On 1,000 new",
@@ -177,6 +181,8 @@ def main():
             shutil.copy(
                 options.output / f"{script}_{what}.csv", FOLDER / f"{script}_{what}{ending}.csv"
             )
+        for what in TIMES.get(script, []):
+            shutil.copy(options.output / f"{script}_{what}.csv", FOLDER)
 
 
 if __name__ == "__main__":
