@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmarks.update_cost import PACKAGES, WAYS
+from benchmarks.update_cost import FRAMEWORKS, WAYS
+from benchmarks.whole_scripts import PACKAGES
 from common import training
 from common.command_line import OPTIONS, make_parser, read_options
 
@@ -191,9 +192,9 @@ def test_benchmark_names_what_is_absent(run_script, tmp_path, capsys):
     out = capsys.readouterr().out
     table = pd.read_csv(tmp_path / "update_cost_seconds.csv")
     assert table.columns.tolist() == ["way", "round", "ms_per_update", "fixed_seconds"]
-    absent = {way for way, package in PACKAGES.items() if importlib.util.find_spec(package) is None}
-    assert {way for way in PACKAGES if f"{way}: absent" in out} == absent
-    assert table.way.tolist() == [way for way in WAYS if way not in absent]
+    absent = {way for way in FRAMEWORKS if importlib.util.find_spec(PACKAGES[way]) is None}
+    assert {way for way in FRAMEWORKS if f"{way}: absent" in out} == absent
+    assert table.way.tolist() == [*WAYS, *(way for way in FRAMEWORKS if way not in absent)]
     assert (tmp_path / "update_cost.png").exists()
 
 
