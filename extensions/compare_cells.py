@@ -161,11 +161,12 @@ def draw(views, known):
             draw_means(axes, view.scores[view.scores.model.isin(names)], "sequences", "loss")
             draw_known(axes, {"step number alone": known["step number alone"]})
             axes.set_title(f"{panel}, {view.words}", fontsize="small")
-            axes.set(xscale="log", ylim=(0, None))
+            axes.set_xscale("log")
             numbers = view.scores.sequences.unique()
             axes.set_xticks(numbers, [f"{number:,}" for number in numbers])
             axes.minorticks_off()
         row[0].set_ylabel("test loss (nats)")
+    all_axes[0, 0].set_ylim(bottom=0)
     for axes in all_axes[-1]:
         axes.set_xlabel("different training sequences")
     handles = {}  # by name, of both directions

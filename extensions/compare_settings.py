@@ -24,7 +24,6 @@ from functools import partial
 from itertools import product
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from keras import layers
 
@@ -199,36 +198,33 @@ def answer(verdicts):
     return "\n".join(lines)
 
 
-def print_tables(scores, verdicts, settings, seed):
-    """Print how often each rate was chosen, the mean losses, and the words of each comparison.
+def print_losses(scores, settings, seed):
+    """Print how often each rate was chosen, and the mean test losses at the chosen rates.
 
     Args:
         scores, seed: as for `tabulate_verdicts`.
-        verdicts: as `tabulate_verdicts` returns them.
         settings: as `get_settings` returns them.
     """
-    losses = []
+    chosen = []
     for n_updates, tested in scores.groupby("update"):
         print(f"\nAfter {n_updates:,} updates.", end=" ")
         print_choices(tested, seed)
-        losses.append(get_views(tested, seed)[-1].scores)
-    keys, losses = ["setting", "update"], pd.concat(losses)
-    table = losses.pivot_table("loss", keys, "model", with_mean, sort=False).fillna("")
+        chosen.append(get_views(tested, seed)[-1])
+    losses = pd.concat([view.scores for view in chosen])
+    # Unlike the mean of pandas, this one is not finite if one of the losses is not.
+    table = losses.pivot_table(
+        "loss",
+        ["setting", "update"],
+        "model",
+        lambda of_runs: f"{of_runs.to_numpy().mean():.3f}",
+        sort=False,
+    ).fillna("")
     table["step number alone"] = [
-        with_mean([get_known(settings[setting]["timesteps"])["step number alone"]["loss"]])
+        f"{get_known(settings[setting]['timesteps'])['step number alone']['loss']:.3f}"
         for setting, _ in table.index
     ]
-    print(f"\nTest loss, {verdicts['view'].iloc[-1]}:")
+    print(f"\nTest loss, {chosen[0].words}:")
     print(table.to_string())
-    for (one, other), rows in verdicts.groupby(["one", "other"], sort=False):
-        words = rows.pivot_table("words", keys, "view", aggfunc="first", sort=False)
-        print(f"\nTest loss of {one} minus that of {other}:")
-        print(words.rename_axis(columns=None).to_string())
-
-
-def with_mean(losses):
-    """Return the mean as str; unlike that of pandas it is not finite if one loss is not."""
-    return f"{np.mean([*losses]):.3f}"
 
 
 def draw(verdicts, n_runs):
@@ -306,7 +302,7 @@ def main(options):
         tables.append(scores)
     scores = pd.concat(tables, ignore_index=True)
     verdicts = tabulate_verdicts(scores, options.seed)
-    print_tables(scores, verdicts, settings, options.seed)
+    print_losses(scores, settings, options.seed)
     print(answer(verdicts))
     save(options, draw(verdicts, options.runs), scores=scores, verdicts=verdicts)
 

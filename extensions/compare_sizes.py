@@ -146,10 +146,11 @@ def draw(views, known):
             scores = view.scores[view.scores.timesteps == n_timesteps]
             draw_means(axes, scores, "parameters", "loss", by="direction")
             draw_known(axes, {"step number alone": of_length["step number alone"]})
-            axes.set(xscale="log", ylim=(0, None))
+            axes.set_xscale("log")
             axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
             axes.minorticks_off()
         row[0].set_ylabel(f"test loss per step (nats)\n{view.words}", fontsize="small")
+    panels[0, 0].set_ylim(bottom=0)
     for axes, n_timesteps in zip(panels[0], known, strict=True):
         axes.set_title(count(n_timesteps, "time step"), fontsize="medium")
     for axes in panels[-1]:

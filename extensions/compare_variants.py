@@ -95,9 +95,9 @@ def draw(views):
             line = {"color": style["color"], "linewidth": 0.9, "linestyle": "--"}
             axes.axvline(means["standard"], **line)
         axes.set_title(f"{n_timesteps} time steps", fontsize="medium")
-        axes.set_xlim(left=0)
         axes.set_xlabel("test loss (cross-entropy, nats)")
         axes.grid(alpha=0.3)
+    panels[0, 0].set_xlim(left=0)
     panels[0, 0].set_yticks(heights, [variant.replace("_", " ") for variant in VARIANTS])
     add_legend(figure)
     conditions = f"{describe_runs(views[0].scores.run.max())}; dashed: the standard LSTM"

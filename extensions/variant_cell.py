@@ -1,15 +1,15 @@
-"""A cell of one's own for `keras.layers.RNN`: an LSTM, in which parts can be changed or left out.
+"""A recurrent cell for `keras.layers.RNN`: an LSTM whose parts can be changed or left out.
 
     layers.RNN(VariantCell(20, "peepholes"), return_sequences=True)
 
-This file needs no other of the project: copy it to use it elsewhere.
+This file needs no other file of the project, so you can copy it.
 """
 
 import keras
 from keras import layers, ops
 
 # The variants, and what Greff and others (2015), arXiv 1503.04069, found about each, or about the
-# part that is missing.
+# part that it leaves out.
 VARIANTS = {
     "standard": "",
     "peepholes": "not needed",
@@ -26,8 +26,8 @@ VARIANTS = {
 class VariantCell(layers.Layer):
     """One step of an LSTM, or of a variant of it: a cell for `keras.layers.RNN`.
 
-    It starts from the weights that `layers.LSTM` starts from. With `coupled_gates` the input gate
-    has a bias of -1 at first, so that the forget gate starts where that of the others does.
+    Its initial weights are those of `layers.LSTM`. With `coupled_gates` the initial bias of the
+    input gate is -1, so that the forget gate starts at the same value as in the other variants.
 
     Args:
         units: number of memory cells.
@@ -44,9 +44,9 @@ class VariantCell(layers.Layer):
             raise ValueError(f"variant must be one of {', '.join(VARIANTS)}, not {variant!r}")
         self.units = units
         self.variant = variant
-        self.state_size = [units, units]  # what it hands on: hidden state, cell state
+        self.state_size = [units, units]  # hidden state, cell state
         self.output_size = units
-        # What each step computes from the input and the hidden state, and its bias at first.
+        # What each step computes from the input and the hidden state, with the initial biases.
         self.parts = {"input": 0.0, "forget": 1.0, "candidate": 0.0, "output": 0.0}
         if variant == "coupled_gates":
             self.parts["input"] = -1.0
@@ -58,7 +58,7 @@ class VariantCell(layers.Layer):
             del self.parts["output"]
 
     def build(self, input_shape):
-        """Make the weights; Keras calls it once, with the shape `(n_sequences, n_features)`."""
+        """Create the weights. Keras calls it once, with the shape `(n_sequences, n_features)`."""
         n_columns = len(self.parts) * self.units
 
         def initial_bias(shape, dtype=None):
@@ -75,7 +75,7 @@ class VariantCell(layers.Layer):
             self.peepholes = self.add_weight((3, self.units), initializer="zeros", name="peepholes")
 
     def call(self, inputs, states):
-        """Make one time step.
+        """Compute one time step.
 
         Args:
             inputs: shape `(n_sequences, n_features)`.
@@ -111,5 +111,5 @@ class VariantCell(layers.Layer):
         return hidden_state, [hidden_state, cell_state]
 
     def get_config(self):
-        """Return the arguments of the cell, from which Keras builds it anew."""
+        """Return the arguments of the cell, from which Keras rebuilds a saved one."""
         return {**super().get_config(), "units": self.units, "variant": self.variant}
