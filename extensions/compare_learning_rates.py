@@ -154,7 +154,7 @@ def draw(scores, panels, draw_panel, label, question, conditions):
         question, conditions: the two lines of the heading.
     """
     figure, all_axes = plt.subplots(
-        1, len(panels), figsize=(9, 4.2), sharex=True, sharey=True, layout="constrained"
+        1, len(panels), figsize=(9, 4.2), sharey=True, layout="constrained"
     )
     for axes, panel in zip(all_axes, panels, strict=True):
         draw_panel(axes, scores.set_index("model").loc[PANELS[panel]].reset_index())
