@@ -1,14 +1,17 @@
-"""Make anew the figures, the summaries and the numbers of README and the pages.
+"""Renew the figures, the summaries and the numbers of README and the pages.
 
-    python docs/refresh.py              seed 0: figures, summaries, numbers in the pages
-    python docs/refresh.py --seed 1     another seed: its summaries, and the numbers of both seeds
-    python docs/refresh.py --times      docs/speed.md alone
-    python -m docs.compare_seeds        the verdicts of both seeds, side by side
+    python docs/refresh.py                        figures, summaries, numbers in the pages
+    python docs/refresh.py --all                  the long scripts as well
+    python docs/refresh.py compare_cells          this script alone, or several
+    python docs/refresh.py --seed 1               another seed: its summaries, numbers of both seeds
+    python -m docs.compare_seeds                  the verdicts of both seeds, side by side
 
 Each script runs with the command that stands beside its figure. What it prints goes to
 `<script>.txt` in the folder `--output`, its figure and tables beside that. If a script fails,
 refresh.py ends with status 1, and no page, figure or summary is changed. It takes about half an
-hour on 2 CPU cores, and with `--all` about an hour.
+hour on 2 CPU cores, and with `--all` more than an hour. The times on docs/speed.md are measured
+only where they are named (`update_cost whole_scripts`), on a machine that does nothing else, after
+`pip install torch jax`.
 """
 
 import argparse
@@ -48,7 +51,7 @@ LONG = {  # only with --all
     "extensions.compare_settings": [],
     "extensions.compare_schedules": [],
 }
-TIMES = {  # only with --times, on a machine that does nothing else
+TIMES = {  # only where they are named
     "benchmarks.update_cost": [],
     "benchmarks.whole_scripts": ["--frameworks", "--runs", "3"],
 }
@@ -102,18 +105,20 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="of all scripts (default: 0)")
     parser.add_argument("--output", default="results", help="folder (default: results)")
     parser.add_argument("--all", action="store_true", help="run the three long scripts as well")
-    parser.add_argument(
-        "--times",
-        action="store_true",
-        help="run only what docs/speed.md shows (pip install torch jax)",
-    )
+    known = {script.split(".")[-1]: script for script in SCRIPTS | LONG | TIMES}
+    help = f"to run these alone: {', '.join(known)}"
+    parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help=help)
     arguments = parser.parse_args()
+    if unknown := [name for name in arguments.scripts if name not in known]:
+        parser.error(f"argument SCRIPT: {unknown[0]!r} is not one of {', '.join(known)}")
+    wanted = [known[name] for name in arguments.scripts]
+    wanted = wanted or [*SCRIPTS, *(LONG if arguments.all else [])]
     output = Path(arguments.output).resolve() / f"seed{arguments.seed}"
     output.mkdir(parents=True, exist_ok=True)
-    scripts = TIMES if arguments.times else SCRIPTS | (LONG if arguments.all else {})
+    options = SCRIPTS | LONG | TIMES
     seconds = {
-        script.split(".")[-1]: run_script(script, options, arguments.seed, output)
-        for script, options in scripts.items()
+        script.split(".")[-1]: run_script(script, options[script], arguments.seed, output)
+        for script in wanted
     }
     if arguments.seed == 0:
         write_seconds(seconds)
