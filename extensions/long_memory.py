@@ -239,8 +239,8 @@ def main(options):
     scores = train_all(options)
     names = scores.model.unique()
     most_updates = {name: get_most_updates(name, options.sequences) for name in names}
-    report(scores, most_updates, options)
     print(explain(options.timesteps))
+    report(scores, most_updates, options)
 
 
 if __name__ == "__main__":
