@@ -80,7 +80,8 @@ def test_pytorch_begins_and_trains_as_keras(losses, tmp_path):
     found = np.load(tmp_path / "found.npz")
     for name in MODELS:
         check_weights(name, [found[key] for key in given if key.rstrip("0123456789") == name])
-        assert found[name].mean() == pytest.approx(losses[name], abs=1e-5)
+        # PyTorch adds Adam's epsilon after it has corrected the bias, Keras before.
+        assert found[name].mean() == pytest.approx(losses[name], abs=5e-4)
 
 
 @needs_jax
