@@ -245,8 +245,8 @@ def test_answers_about_time_steps(capsys):
 def test_figures_with_what_can_be_known():
     known = score_variable_length(2, 3)[1]
     view = make_view("accuracy", {"forward": [0.5, 1.0]}, length=[2, 3])
-    (axes,) = variable_length.draw([view], known).axes
-    line = next(line for line in axes.lines if line.get_label() == FORWARD)
+    (axes,) = variable_length.draw(view, known).axes
+    line = next(line for line in axes.lines if line.get_label().startswith(FORWARD))
     expected = known[known.model == FORWARD][["length", "accuracy"]]
     np.testing.assert_array_equal(line.get_xydata(), expected)
 
