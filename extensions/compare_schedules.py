@@ -1,18 +1,18 @@
 """Is it the larger learning rate, or that it falls?
 
-Lesson 10's recipe trains with a constant learning rate of 0.001. With one that is larger and falls
-to 0, along half a cosine, models get more whole sequences right. Which of the two does it?
+Lesson 10's recipe trains with a constant learning rate of 0.001. Models get more whole sequences
+right with a rate that starts larger and falls to 0, along half a cosine. Which of the two helps?
 
     python -m extensions.compare_schedules
 
 trains the recipe, a bidirectional LSTM of 50 cells per direction on 50,000 sequences, ten per
-update, and three smaller models. Each is trained 30 times, the recipe 10 times, at six learning
-rates, constant and falling. Two of these rates make a table of four: 0.001, and the rate that three
-other runs have chosen.
+update, and three smaller models. Each is trained 30 times (the recipe 10 times) at each of six
+learning rates, once constant and once falling. Of these, four trainings are compared: a constant
+and a falling rate, from 0.001 and from a rate chosen by three other runs.
 
-Expect that it takes both: a chosen rate that falls is best for all four models. The larger rate
-alone helps the smallest model, and a fall from 0.001 alone helps at most a little. It takes about
-8 minutes on 2 CPU cores.
+Expect that it takes both: for all four models a chosen rate that falls is best. A larger constant
+rate helps only the smallest model. A rate that falls from 0.001 helps little or does harm. It takes
+about 8 minutes on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from common.choosing import get_views, print_choices
-from common.figures import get_styles
+from common.figures import LINES, set_heading
 from common.files import save
 from common.results import (
     MEASURES,
@@ -52,7 +52,13 @@ RECIPE = "bidirectional 50"
 BATCH_SIZES = {RECIPE: 10, "forward 20": 10, "forward 5": 1, "forward 1": 1}
 MOST_RUNS = {RECIPE: 10}  # as a training takes seconds
 N_TEST = 10_000  # sequences
-COMPARISONS = {  # the first of two trainings minus the second
+LOOKS = {  # in the figure, of each training: its style, its height in the row, its name
+    ("constant", "0.001"): (LINES[0] | {"fillstyle": "none"}, -0.24, "constant rate of 0.001"),
+    ("constant", "chosen"): (LINES[0], -0.08, "constant rate, chosen by other runs"),
+    ("falling", "0.001"): (LINES[1] | {"fillstyle": "none"}, 0.08, "rate that falls from 0.001"),
+    ("falling", "chosen"): (LINES[1], 0.24, "rate that falls from one chosen by other runs"),
+}
+COMPARISONS = {  # of two trainings: the first minus the second
     "the rate alone": (("constant", "chosen"), ("constant", "0.001")),
     "the fall alone": (("falling", "0.001"), ("constant", "0.001")),
     "the fall, at chosen rates": (("falling", "chosen"), ("constant", "chosen")),
@@ -61,15 +67,14 @@ COMPARISONS = {  # the first of two trainings minus the second
 
 
 def keep_constant(learning_rate, n_updates):
-    """Return the learning rate of each update: always the same."""
+    """Return the learning rate of each update, which is the same for all."""
     return np.full(n_updates, learning_rate)
 
 
 def decay(initial_rate, n_updates):
-    """Return the learning rate of each update, from the initial one to 0 along half a cosine.
+    """Return the learning rate of each update: it falls from `initial_rate` to 0 (cosine decay).
 
-    It is that of an optimizer whose learning rate is
-    `keras.optimizers.schedules.CosineDecay(initial_rate, n_updates)`.
+    The values are those of `keras.optimizers.schedules.CosineDecay(initial_rate, n_updates)`.
     """
     return initial_rate / 2 * (1 + np.cos(np.pi * np.arange(n_updates) / n_updates))
 
@@ -78,13 +83,13 @@ SCHEDULES = {"constant": keep_constant, "falling": decay}
 
 
 def score(y, predictions):
-    """Score predictions as `score_labels` does; and those of 100 sequences, as the lesson does."""
+    """Score predictions as `score_labels` does, and the first 100 alone, as the lesson does."""
     on_100 = score_labels(y[:100], predictions[:100])["accuracy"]
     return score_labels(y, predictions) | {"accuracy_on_100": on_100}
 
 
 def get_copies(n_timesteps, name):
-    """Return the `copies` of `Training`, so that all cores train the model of a name."""
+    """Return the `copies` of `Training` with which all cores train one model."""
     n_copies = os.cpu_count() - 1
     return {name: [get_named_model(n_timesteps, name) for _ in range(n_copies)]}
 
@@ -95,15 +100,15 @@ def train(models, schedule, learning_rates, n_sequences, n_runs, options, **sett
     Args:
         models: dict of name, such as `forward 5`, to compiled Keras model.
         schedule: name of one of SCHEDULES.
-        learning_rates: the rate of the first update, sequence of float.
-        n_sequences: of each training; N_TEST more are to test on.
+        learning_rates: list of float, each the rate of the first update.
+        n_sequences: training sequences of each run; N_TEST others are for the test.
         n_runs: trainings of each model at each rate.
         options: of the command line, for the number of time steps and the seed.
         **settings: of `Training`, beside the schedule.
 
     Returns:
         The `scores` of `train_runs`, with a column `schedule`. `training_accuracy` is what `fit`
-        would print: the mean over the epoch, of predictions before each update.
+        prints: the mean over the epoch, where each prediction is made before its update.
     """
     draw_data = partial(get_sequences, n_timesteps=options.timesteps)
     training = Training(
@@ -128,15 +133,14 @@ def train_both(name, options):
     return pd.concat(tables, ignore_index=True)
 
 
-def describe_model(name, n_runs):
-    """Say what a model is, how it is trained, and what its means are."""
+def describe_model(name):
+    """Return the name of a model, and how many sequences it has per update, in two lines."""
     what = f"{name} (the recipe)" if name == RECIPE else name
-    per_update = count(BATCH_SIZES[name], "sequence")
-    return f"{what}, {per_update} per update: {describe_runs(n_runs)}"
+    return f"{what}\n{count(BATCH_SIZES[name], 'sequence')} per update"
 
 
-def report(scores, seed):
-    """Print the table of four of one model.
+def pick_four(scores, seed):
+    """Print how often each rate was chosen, and return the four trainings of one model.
 
     Args:
         scores: DataFrame as `train_both` returns it.
@@ -144,29 +148,18 @@ def report(scores, seed):
 
     Returns:
         The rows of scores at 0.001, and those at a rate chosen by other runs, with a column
-        `rate`: `0.001` or `chosen`. A single other rate counts as chosen.
+        `rate`: `0.001` or `chosen`. A single rate other than 0.001 counts as chosen.
     """
     print_choices(scores, seed, by="sequence_accuracy")
-    views = get_views(scores, seed, by="sequence_accuracy")
-    four = pd.DataFrame(
-        {
-            view.words: view.scores.groupby("schedule", sort=False).sequence_accuracy.agg(
-                lambda values: with_interval(values, share=True)
-            )
-            for view in views
-        }
-    )
-    print(f"Whole sequences right, of {N_TEST:,} new ones:")
-    print(four.rename_axis(None).to_string())
     tables = [
         view.scores.assign(rate="0.001" if view.words.startswith("at 0.001") else "chosen")
-        for view in views
+        for view in get_views(scores, seed, by="sequence_accuracy")
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def summarize_trainings(scores, by):
-    """Return the table of `common.results.summarize`, and how many runs got all of 100 right."""
+    """Return the table of `common.results.summarize`, and how many runs get all of 100 right."""
     table = summarize(scores, by)
     is_all = (scores.accuracy_on_100 == 1).groupby([scores[key] for key in by], sort=False)
     table["runs with all of 100 right"] = is_all.sum()
@@ -174,10 +167,10 @@ def summarize_trainings(scores, by):
 
 
 def tabulate_levels(reported):
-    """Tabulate what each model has reached in its four trainings.
+    """Tabulate the scores of each model in its four trainings.
 
     Args:
-        reported: DataFrame as of `report`, of all models.
+        reported: DataFrame as of `pick_four`, of all models.
 
     Returns:
         DataFrame with the columns `model`, `schedule`, `rate`, `rates` (the learning rates of the
@@ -233,29 +226,31 @@ def answer(verdicts):
     return "\n".join(lines)
 
 
-def draw(reported):
-    """Draw whole sequences right in the four trainings, a panel for each model.
+def draw(levels):
+    """Draw the share of whole sequences right in the four trainings of each model.
 
     Args:
-        reported: as for `tabulate_levels`.
+        levels: as `tabulate_levels` returns it.
     """
-    models = reported.groupby("model", sort=False)
-    figure, panels = plt.subplots(
-        len(models), 1, figsize=(8, 5.2), sharex=True, squeeze=False, layout="constrained"
-    )
-    styles = get_styles(SCHEDULES)
-    for axes, (name, of_model) in zip(panels[:, 0], models, strict=True):
-        for (schedule, rate), rows in of_model.groupby(["schedule", "rate"], sort=False):
-            values, style = rows.sequence_accuracy, styles[schedule] | {"linestyle": "-"}
-            spread = np.abs(np.subtract(interval(values, share=True), values.mean()))
-            fill = "white" if rate == "0.001" else style["color"]
-            style |= {"markersize": 9, "markerfacecolor": fill, "capsize": 3}
-            axes.errorbar(values.mean(), [schedule], xerr=spread[:, None], **style)
-        axes.set_title(describe_model(name, of_model.run.max()), loc="left", fontsize="medium")
-        axes.set_ylim(1.5, -0.5)
-        axes.grid(alpha=0.3)
+    levels = levels[levels.measure == "sequence_accuracy"]
+    figure, axes = plt.subplots(figsize=(8, 4.8), layout="constrained")
+    names = levels.model.unique()
+    for (schedule, rate), rows in levels.groupby(["schedule", "rate"], sort=False):
+        style, height, label = LOOKS[schedule, rate]
+        heights = rows.model.map(dict(zip(names, range(len(names)), strict=True))) + height
+        spread = np.abs([rows["mean"] - rows.low, rows.high - rows["mean"]])
+        style = style | {"linestyle": "", "markersize": 9, "capsize": 3}
+        axes.errorbar(rows["mean"], heights, xerr=spread, label=label, **style)
+    axes.set_yticks(range(len(names)), [describe_model(name) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_xlabel(f"share of whole sequences right, of {N_TEST:,} new ones")
-    figure.suptitle("Learning rate of 0.001 (white) or chosen by other runs (filled)")
+    axes.grid(axis="x", alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    n_runs = levels.runs.max()
+    conditions = describe_runs(n_runs)
+    if levels.runs.min() < n_runs:
+        conditions += f" (of {RECIPE}: {levels.runs.min()} runs)"
+    set_heading(figure, "Is it the larger learning rate, or that it falls to 0?", conditions)
     return figure
 
 
@@ -264,8 +259,10 @@ def main(options):
     for name in BATCH_SIZES:
         print(f"\n{name}, {options.sequences:,} sequences")
         scores = train_both(name, options)
-        print(describe_model(name, scores.run.max()))
-        reported.append(report(scores, options.seed))
+        print(
+            f"{count(BATCH_SIZES[name], 'sequence')} per update: {describe_runs(scores.run.max())}"
+        )
+        reported.append(pick_four(scores, options.seed))
         all_scores.append(scores)
     reported = pd.concat(reported, ignore_index=True)
     levels, verdicts = tabulate_levels(reported), tabulate_verdicts(reported)
@@ -273,7 +270,7 @@ def main(options):
     print(summarize_trainings(reported, ["model", "schedule", "rate"]).to_string())
     print(answer(verdicts))
     scores = pd.concat(all_scores, ignore_index=True)
-    save(options, draw(reported), scores=scores, levels=levels, verdicts=verdicts)
+    save(options, draw(levels), scores=scores, levels=levels, verdicts=verdicts)
 
 
 if __name__ == "__main__":
