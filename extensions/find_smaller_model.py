@@ -1,27 +1,26 @@
 """How small, how fast to train, and how right can a model be?
 
-Exercise 2 of lesson 10: a smaller or faster trained model with 100% accuracy.
+Exercise 2 of lesson 10: find a smaller model, or one that trains faster, with 100% accuracy.
 
     python -m extensions.find_smaller_model
 
 trains the lesson's recipe, a bidirectional LSTM of 50 cells per direction on 50,000 sequences, ten
-per update, and smaller models, forward and bidirectional, of a tenth of its parameters at the
-most: as the recipe, and one sequence per update on 50,000 and on 10,000. Each is trained 10 times
-at the lesson's learning rate of 0.001, and 10 times with one that falls to zero from each of
-`--learning-rate`; of these, each run has the one that three other runs have chosen. Beside them
-stands an LSTM of one cell whose weights are set by hand.
+per update. It also trains smaller models, forward and bidirectional, with at most a tenth of the
+recipe's parameters: on 50,000 sequences, ten or one per update, and on 10,000, one per update. Each
+is trained 10 times at the lesson's learning rate of 0.001, and 10 times at each rate of
+`--learning-rate`, which then falls to 0; each run reports the rate that three other runs have
+chosen. An LSTM of one cell whose weights are set by hand is compared with them.
 
-Expect the recipe to get 92% of whole sequences right, and a forward LSTM of a single cell, 14
-parameters, to get 95%; the best trained model 98%; and the one set by hand all. Whether it is the
-larger rate or its fall that does it, extensions/compare_schedules.py tells. It takes about 130
-seconds on 2 CPU cores. Training times differ each time you run it, so they are printed but in no
-file.
+Expect that the recipe gets 92% of whole sequences right, a forward LSTM of a single cell, with 14
+parameters, 95%, the best trained model 98%, and the one set by hand all. Does the larger rate help,
+or its fall? See extensions/compare_schedules.py. It takes about 130 seconds on 2 CPU cores. The
+training times differ each time, so they are printed but not saved.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
     from common.command_line import run, start_script
 
-    # (With 0.003 and 0.1 as well, nearly all models choose these two.)
+    # (If 0.003 and 0.1 are tried as well, nearly all models choose one of these two.)
     several = {"units": (1, 5, 20, 50), "sequences": (10_000, 50_000), "batch_size": (1, 10)}
     options = start_script(__file__, __doc__, learning_rate=(0.01, 0.03), runs=10, **several)
 
@@ -33,19 +32,19 @@ import numpy as np
 import pandas as pd
 
 from common.choosing import PUBLISHED_RATE, choose, print_choices
-from common.figures import draw_means
+from common.figures import draw_means, label_lines, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import count, describe_runs, in_words, tabulate_known, with_interval
 from data import get_sequences
 from extensions.compare_cells import time_trainings
 from extensions.compare_schedules import N_TEST, get_copies, score, summarize_trainings, train
-from extensions.compare_sizes import draw_over_parameters, get_named_model
+from extensions.compare_sizes import get_named_model
 from extensions.counting_lstm import get_counting_model
 
 N_BY_HAND = 100_000  # sequences
 LARGEST = 0.1  # of the recipe's parameters
-# Of the sum so far from the limit: the first class is from 0, the last goes on from 1.
+# Classes of the distance of the sum so far from the limit; the last class is 1 and more.
 DISTANCES = [0, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]
 KEYS = ["model", "parameters", "sequences", "batch_size", "schedule"]
 
@@ -56,11 +55,11 @@ def get_distances(X):
 
 
 def get_models(n_timesteps, all_units):
-    """Build the models: the recipe's, which is the largest of all, and those to search among.
+    """Build the recipe's model, which is the largest, and those small enough to be searched.
 
     Returns:
-        Dict of name, such as `forward 5`, to Keras model, the recipe's first: its trainings take
-        longest.
+        Dict of name, such as `forward 5`, to Keras model. The recipe's is the first, because its
+        trainings take longest.
     """
     sizes = sorted(set(all_units), reverse=True)
     names = [f"{way} {size}" for way, size in product(("bidirectional", "forward"), sizes)]
@@ -74,8 +73,8 @@ def train_all(models, options):
     """Train models at 0.001, and with rates that fall to 0 from each of the options' rates.
 
     Returns:
-        The scores, a DataFrame with the columns KEYS, and then those of `train`; and the weights
-        that were trained, a dict by the values of KEYS but the parameters, run and learning rate.
+        The scores, a DataFrame with the columns KEYS and those of `train`; and the trained weights,
+        a dict. Its keys are tuples: the name, sequences, batch size, schedule, run and rate.
     """
     recipe, *others = models
     settings = {"copies": get_copies(options.timesteps, recipe)}
@@ -99,12 +98,12 @@ def train_all(models, options):
 
 
 def keep_weights(kept, training, name, run, learning_rate, model):
-    """Put the weights of a model in the dict `kept`, by its name, training, run and rate."""
+    """Put the weights of a model in the dict `kept`, under its name, training, run and rate."""
     kept[name, *training, run, learning_rate] = model.get_weights()
 
 
 def add_seconds(scores, models, options):
-    """Add to scores the column `seconds`: how long a training takes, with nothing else at work.
+    """Add to scores the column `seconds`: how long one training takes when it runs alone.
 
     Args:
         scores, models, options: as of and for `train_all`.
@@ -118,15 +117,15 @@ def add_seconds(scores, models, options):
 
 
 def find_errors(model, rng):
-    """Tell how often a model errs on N_TEST sequences, by the distance of the sum from the limit.
+    """Count a model's errors on N_TEST sequences, by the distance of the sum from the limit.
 
     Args:
         model: Keras model.
         rng: whatever `numpy.random.default_rng` takes.
 
     Returns:
-        DataFrame with a row for each class of distances: `distance`, from which the class goes on;
-        `steps`, how many are in it; `wrong`, how many of these are predicted wrong; and
+        DataFrame with a row for each class of distances: `distance`, the smallest of the class;
+        `steps`, the number of time steps in it; `wrong`, the number of wrong predictions; and
         `error_rate`, their share.
     """
     X, y = get_sequences(N_TEST, model.input_shape[1], rng)
@@ -138,7 +137,7 @@ def find_errors(model, rng):
 
 
 def tabulate_errors(found, models, weights, seed):
-    """Return `find_errors` of each run of some models, and of that set by hand, as one table.
+    """Return `find_errors` of each run of some models and of the one set by hand, in one table.
 
     Args:
         found: dict of name to rows of scores.
@@ -160,15 +159,16 @@ def tabulate_errors(found, models, weights, seed):
 
 
 def recommend(scores):
-    """Return the recipe, and the models that are no less right: the smallest, and so on.
+    """Return the recipe, and the best of the models that get as many whole sequences right.
 
     Args:
         scores: DataFrame with the columns KEYS, `run`, `sequence_accuracy` and `seconds`.
 
     Returns:
         Dict of DataFrames with some rows of scores: `recipe`, the largest model at the constant
-        rate; and, of all others whose mean over the runs is at least the recipe's, `smallest`,
-        `fastest` to train and `most right`. These three are absent if there is no such model.
+        rate; and, of the other models whose mean over the runs is at least the recipe's, the
+        `smallest`, the `fastest` to train and the `most right`. These three are absent if there is
+        no such model.
     """
     means = scores.groupby(KEYS, sort=False)[["sequence_accuracy", "seconds"]].mean().reset_index()
     recipe = means[means.schedule == "constant"].sort_values(KEYS[1:4]).iloc[-1]
@@ -183,7 +183,7 @@ def recommend(scores):
 
 
 def describe(rows):
-    """Say in words how a model is trained, and how right it is: some rows as of `recommend`."""
+    """Say how a model is trained and how right it is; `rows` are as `recommend` returns them."""
     first = rows.iloc[0]
     rates = " or ".join(f"{rate:g}" for rate in np.unique(rows.learning_rate))
     return (
@@ -196,7 +196,7 @@ def describe(rows):
 
 
 def answer(found):
-    """Say in words what the search has found: `found` as of `recommend`."""
+    """Say what the search has found; `found` is what `recommend` returns."""
     recipe = found["recipe"]
     lines = [f"Answer: the lesson's recipe, {describe(recipe)}."]
     for name, rows in list(found.items())[1:]:
@@ -208,7 +208,7 @@ def answer(found):
 
 
 def answer_perfect(errors, by_hand, nearest):
-    """Say in words what 100% would take.
+    """Say what a model needs for 100%.
 
     Args:
         errors: as `tabulate_errors` returns them.
@@ -218,45 +218,44 @@ def answer_perfect(errors, by_hand, nearest):
     best = "most right" if "most right" in set(errors.model) else "recipe"
     of_best = errors[errors.model == best].groupby("distance")[["wrong", "steps"]].sum()
     rates = of_best.wrong / of_best.steps
-    safe = [f"from {start:g} on" for start in rates.index if (rates.loc[start:] < 0.01).all()]
+    safe = [f"at {start:g} and more" for start in rates.index if (rates.loc[start:] < 0.01).all()]
     return (
-        f"100% on {N_TEST:,} sequences: in so many, a sum comes within {nearest:.1g} of the limit."
-        f" Of the steps within {DISTANCES[1]:g} of it, the most right trained model gets"
-        f" {rates.iloc[0]:.0%} wrong, and fewer than 1% {safe[0] if safe else 'at no distance'}."
-        f" The LSTM set by hand gets {round(by_hand['sequence_accuracy'] * N_BY_HAND):,} of"
-        f" {N_BY_HAND:,} sequences right."
+        f"What 100% on {N_TEST:,} sequences takes: some sum comes within {nearest:.1g} of the"
+        f" limit. Of the time steps whose sum is within {DISTANCES[1]:g} of the limit, the most"
+        f" right trained model gets {rates.iloc[0]:.0%} wrong; it gets fewer than 1% wrong"
+        f" {safe[0] if safe else 'at no distance'}. The LSTM set by hand gets"
+        f" {round(by_hand['sequence_accuracy'] * N_BY_HAND):,} of {N_BY_HAND:,} sequences right."
     )
 
 
-def draw(scores, found, errors, by_hand):
-    """Draw whole sequences right over parameters, and the error rate over the distance.
+def draw(scores, found, by_hand):
+    """Draw the share of whole sequences right over the number of parameters.
 
-    The first panel has lines for the forward models with falling rates, and marks the models whose
-    errors the second panel shows.
+    Lines are the forward models with falling rates, one for each way to train them. Points are the
+    recipe and the model set by hand.
 
     Args:
         scores, found: as for `recommend`, and as it returns them.
-        errors, by_hand: as for `answer_perfect`.
+        by_hand: as for `answer_perfect`.
     """
-    figure, (sizes, distances) = plt.subplots(1, 2, figsize=(8, 4.8), layout="constrained")
-    falling = scores[scores.model.str.startswith("forward") & (scores.schedule == "falling")]
-    trained = falling.sequences.map("{:,} sequences, ".format)
-    trained += falling.batch_size.map("{} per update".format)
-    shown = pd.concat([found["recipe"].assign(trained="recipe"), falling.assign(trained=trained)])
-    draw_over_parameters(sizes, shown, "sequence_accuracy", by="trained")
-    marked = found | {"set by hand": pd.DataFrame([by_hand | {"parameters": 14}])}
-    for name, rows in marked.items():
-        point = rows.parameters.iloc[0], rows.sequence_accuracy.mean()
-        sizes.plot(*point, "o", color="black", fillstyle="none", markersize=14)
-        sizes.annotate(name, point, (0, 10), textcoords="offset points", ha="center")
-    sizes.margins(0.2)
-    sizes.set(xlabel="parameters (lines: forward, falling rate)", ylabel="whole sequences right")
-    figure.legend(*sizes.get_legend_handles_labels(), loc="outside lower left", ncols=2)
-    draw_means(distances, errors, "distance", "error_rate")
-    distances.set_xscale("symlog", linthresh=DISTANCES[1])
-    distances.set(xlabel="distance of the sum from the limit", ylabel="share of steps wrong")
-    distances.legend(title="circled left")
-    figure.suptitle(f"How small, and where it errs: {describe_runs(scores.run.max())}")
+    figure, axes = plt.subplots(figsize=(8.5, 4.5), layout="constrained")
+    forward = scores[scores.model.str.startswith("forward") & (scores.schedule == "falling")]
+    trained = forward.sequences.map("{:,} sequences, ".format)
+    trained += forward.batch_size.map("{} per update".format)
+    recipe = found["recipe"].assign(trained="the lesson's recipe")
+    shown = pd.concat([forward.assign(trained=trained), recipe])
+    draw_means(axes, shown, "parameters", "sequence_accuracy", by="trained")
+    point = 14, by_hand["sequence_accuracy"]
+    axes.plot(*point, "*", color="black", markersize=11)
+    axes.annotate("set by hand", point, (10, 0), textcoords="offset points", va="center")
+    sizes = np.unique(shown.parameters)
+    axes.set(xscale="log", xlabel="parameters", ylabel="share of whole sequences right")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    label_lines(axes)
+    conditions = f"{describe_runs(scores.run.max())}; lines: forward, learning rate that falls to 0"
+    question = "How small can a model be that gets more right than the recipe?"
+    set_heading(figure, question, conditions)
     return figure
 
 
@@ -268,7 +267,7 @@ def report(scores, models, by_hand, options):
         by_hand: as for `answer_perfect`.
 
     Returns:
-        The rows of scores at 0.001, and of the falling rates those that three other runs have
+        The rows of scores at 0.001, and those at the falling rates that three other runs have
         chosen, with the column `seconds`.
     """
     falling = scores[scores.schedule == "falling"]
@@ -300,7 +299,7 @@ def main(options):
     found.pop("fastest", None)  # may be another one the next time
     errors = tabulate_errors(found, models, weights, options.seed)
     print(answer_perfect(errors, by_hand, nearest))
-    save(options, draw(reported, found, errors, by_hand), scores=scores, errors=errors)
+    save(options, draw(reported, found, by_hand), scores=scores, errors=errors)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
     python -m extensions.inside_lstm
 
-trains the forward LSTM of lstm_forward.py 10 times on 10,000 sequences, then computes every gate at
-every step of new sequences in NumPy, from the trained weights: Keras' output to 1e-5. In each model
-it finds the cell whose state follows the cumulative sum best over all steps, and tries what the
-model can do without it: with that cell held at its mean, and with each of the others.
+trains the forward LSTM of lstm_forward.py 30 times on 10,000 sequences. Then it computes every gate
+at every step of new sequences in NumPy, from the trained weights; the predictions differ from
+Keras' own by less than 1e-5. In each model it finds the cell whose state follows the cumulative sum
+best, and measures how right the model is without it: with the state of this cell held at its mean
+over the sequences, and then, to compare, with the state of each other cell held.
 
-Expect a cell whose state has a correlation of about 0.98 with the sum at every step, but others
-that follow it nearly as well, so that the model does as well without that cell as without any
-other. Beside it is drawn the cell of counting_lstm.py, set by hand, which does nothing but count.
-It takes about 25 seconds on 2 CPU cores.
+Expect a cell whose state has a correlation of about 0.97 or more with the sum at every step. But
+other cells follow the sum nearly as well, so that the model is as right without that cell as
+without another. One figure shows a trained cell beside the cell of counting_lstm.py, which is set
+by hand and does nothing but add; the other shows what all models have in common. It takes about 25
+seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -26,7 +28,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from scipy.special import expit  # the sigmoid
 
-from common.figures import LINES, draw_known, draw_means
+from common.figures import LINES, draw_known, draw_means, set_heading
 from common.files import save
 from common.floors import score_step_number
 from common.results import count, describe_runs, in_words, interval, with_interval
@@ -36,7 +38,7 @@ from extensions.counting_lstm import get_counting_model
 from lstm_forward import get_lstm_model
 
 N_NEW = 1000  # sequences to choose the cells on, and as many to look at them
-BEST, OTHERS = "best following", "median of others"
+BEST, OTHERS = "the cell that follows best", "the other cells (median)"
 
 
 def run_lstm(X, kernel, recurrent_kernel, bias, held=None):
@@ -51,7 +53,7 @@ def run_lstm(X, kernel, recurrent_kernel, bias, held=None):
             gate.
         recurrent_kernel: shape `(n_units, 4 * n_units)`.
         bias: shape `(4 * n_units,)`.
-        held: None, or a dict of unit to what its cell state is held at, shape `(n_timesteps,)`.
+        held: None, or a dict of unit to the cell state that it gets, shape `(n_timesteps,)`.
 
     Returns:
         Dict of arrays of shape `(n_sequences, n_timesteps, n_units)`: `input_gate`,
@@ -95,14 +97,14 @@ def run_model(X, weights, held=None):
 def correlate(cell_state, sums):
     """Correlate each cell's state with the cumulative sum, over the sequences, at each step.
 
-    As the step is fixed, a mere count of the steps does not count.
+    A cell that only counts the steps has no correlation, as each step is taken alone.
 
     Args:
         cell_state: shape `(n_sequences, n_timesteps, n_units)`.
         sums: shape `(n_sequences, n_timesteps)`.
 
     Returns:
-        Absolute values of Pearson's correlation, shape `(n_timesteps, n_units)`; 0 of a state
+        Absolute values of Pearson's correlation, shape `(n_timesteps, n_units)`; 0 for a state
         that is the same in all sequences.
     """
     states = cell_state - cell_state.mean(axis=0)
@@ -113,16 +115,16 @@ def correlate(cell_state, sums):
 
 
 def inspect_cells(weights, chosen_by, X, y):
-    """Tell which cell of a model follows the sum best, and what it costs to hold each.
+    """Find the cell that follows the sum best, and measure the accuracy with each cell held.
 
     Args:
         weights: as for `run_model`.
-        chosen_by: sequences as X, other ones: they choose the cell that follows the sum best over
-            all steps, and give the mean state at each step at which a cell is held.
-        X, y: sequences and labels to report on.
+        chosen_by: other sequences than X. With them the cell is found whose correlation with the
+            sum is the highest, averaged over the steps; a held cell has its mean state over them.
+        X, y: sequences and labels on which the accuracy is measured.
 
     Returns:
-        DataFrame with a row for each cell: `unit`, counted from 0; `follows_best`, True of one;
+        DataFrame with a row for each cell: `unit`, counted from 0; `follows_best`, True for one;
         `accuracy`, of the whole model; and `accuracy_held`, with this cell held at its mean.
     """
     states = run_model(chosen_by, weights)["cell_state"]
@@ -146,14 +148,14 @@ def tabulate_correlations(weights, X):
 
 
 def summarize_models(cells):
-    """Return a row for each model: its best following cell, and the median of the others.
+    """Return a row for each model: the cell that follows best, and the median of the others.
 
     Args:
         cells: the tables of `inspect_cells`, one below the other, with the column `run`.
 
     Returns:
-        DataFrame by `run`: `accuracy`; `held` and `others_held`, the accuracies with one cell held;
-        and `rank`, of the best following among all, 1 if holding it costs most.
+        DataFrame by `run`: `accuracy`; `held` and `others_held`, the accuracy with that cell held
+        and with another held (median); and `rank`, 1 if holding that cell costs most of all.
     """
     best = cells[cells.follows_best].set_index("run")
     others = cells[~cells.follows_best].groupby("run").accuracy_held.median()
@@ -163,7 +165,7 @@ def summarize_models(cells):
 
 
 def summarize_correlations(correlations, cells):
-    """Return a row for each model, step, and `cell`: the best following, the median of the others.
+    """Return the correlation for each model and step, of two values of `cell`: BEST and OTHERS.
 
     Args:
         correlations: the tables of `tabulate_correlations`, with the column `run`.
@@ -175,12 +177,12 @@ def summarize_correlations(correlations, cells):
 
 
 def tabulate_cell(X, y, weights, unit):
-    """Tabulate the first sequence and what one unit makes of it, a row for each time step."""
+    """Tabulate the first sequence and the gates and states of one unit, a row for each step."""
     cells = run_model(X, weights)
     table = pd.DataFrame(tabulate_sequence(X[0, :, 0], y[0, :, 0]))
     for name, values in cells.items():
         table[name] = values[0, :, 0 if name == "prediction" else unit]
-    # The straight line from the sum to the state that comes nearest, over all sequences.
+    # The state that a straight line (least squares, over all sequences) predicts from the sum.
     sums = np.cumsum(X[:, :, 0], axis=1, dtype=np.float64)
     line = np.polyfit(sums.ravel(), cells["cell_state"][:, :, unit].ravel(), 1)
     table["rescaled_sum"] = np.polyval(line, sums[0])
@@ -188,7 +190,7 @@ def tabulate_cell(X, y, weights, unit):
 
 
 def answer(models, by_step):
-    """Say in words how far one cell keeps the sum.
+    """Say how far one cell keeps the sum.
 
     Args:
         models: as `summarize_models` returns it.
@@ -197,7 +199,7 @@ def answer(models, by_step):
     means = by_step[by_step.cell == BEST].groupby("step").correlation.mean()
     weakest = by_step[by_step.step == means.idxmin()].groupby("cell").correlation
     at_weakest = weakest.apply(with_interval).get
-    cost = models.held - models.others_held
+    difference = models.held - models.others_held
     n_models = count(len(models), "model")
     text = (
         f"Answer: in {n_models}, the cell whose state follows the cumulative sum best has a"
@@ -205,77 +207,70 @@ def answer(models, by_step):
         f" the median of the other cells there has {at_weakest(OTHERS, 'none')}."
         f" The accuracy is {with_interval(models.accuracy, share=True)}; with that cell held at"
         f" its mean {with_interval(models.held, share=True)}; that, minus the accuracy with another"
-        f" cell held (median): {in_words(cost)}. It is the cell that costs most to hold in"
+        f" cell held (median): {in_words(difference)}. It is the cell that costs most to hold in"
         f" {(models['rank'] == 1).sum()} of {n_models}."
     )
-    _, high = interval(cost)
-    return text + (
-        " So the sum is not in that cell alone: others have it, too." if high >= 0 else ""
-    )
+    _, high = interval(difference)
+    return text + (" So that cell is not the only one that keeps the sum." if high >= 0 else "")
 
 
-def draw_steps(figure, tables):
-    """Draw one sequence through two cells.
+def draw_steps(tables):
+    """Draw what two cells make of one sequence, a column of panels for each.
 
     Args:
-        figure: of matplotlib, or a part of one.
-        tables: dict of title to a table of `tabulate_cell`, two.
+        tables: dict of the name of a trained cell and `set by hand` to a table of `tabulate_cell`.
     """
-    panels = figure.subplots(4, 2, sharex=True)
+    figure, panels = plt.subplots(3, 2, figsize=(8.5, 6.5), sharex=True, layout="constrained")
     contents = {
-        "value (no unit)": ["cumulative_sum", "limit"],
         "gates, candidate": ["input_gate", "forget_gate", "output_gate", "candidate"],
         "cell state": ["cell_state", "rescaled_sum"],
-        "probability, label": ["prediction", "label"],
+        "probability of label 1": ["prediction", "label"],
     }
-    for column, (title, table) in zip(panels.T, tables.items(), strict=True):
-        column[0].set_title(title, fontsize="medium")
-        column[0].bar(table.step, table.value, color="#b9c4cf", label="input")
-        for axes, (what, names) in zip(column, contents.items(), strict=True):
-            for name, line in zip(names, LINES, strict=False):
-                label = name.replace("_", " ")
-                axes.plot(table.step, table[name], label=label, markersize=3, **line)
-            axes.set_ylabel(what if axes in panels[:, 0] else None)
+    for column, (name, table) in zip(panels.T, tables.items(), strict=True):
+        column[0].set_title(name if name == "set by hand" else f"trained ({name})")
+        for axes, names in zip(column, contents.values(), strict=True):
+            for values, line in zip(names, LINES, strict=False):
+                label = values.replace("_", " ")
+                axes.plot(table.step, table[values], label=label, markersize=4, **line)
             axes.grid(alpha=0.3)
             if table.label.any():
                 axes.axvline(table.step[table.label.idxmax()], color="black", linewidth=0.8)
-        column[-1].set_xlabel("time step (vertical: label turns 1)")
+        column[-1].set_xlabel("time step")
         column[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axes in panels[:, 1]:
-        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
+    for (axes, beside), what in zip(panels, contents, strict=True):
+        axes.set_ylabel(what)
+        beside.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
+    question = "Does the state of a cell follow the running sum?"
+    set_heading(figure, question, "one new sequence; the vertical line: its label turns 1")
+    return figure
 
 
-def draw_cells(figure, cells, by_step, known):
-    """Draw what all models have in common: how cells follow the sum, and what it costs to hold one.
+def draw_models(models, by_step, known):
+    """Draw what all models have in common: how cells follow the sum, and the accuracy without one.
 
     Args:
-        figure: of matplotlib, or a part of one.
-        cells: as for `summarize_models`.
-        by_step: as for `answer`.
+        models, by_step: as for `answer`.
         known: as for `common.figures.draw_known`.
     """
-    following, held = figure.subplots(1, 2)
+    figure, (following, held) = plt.subplots(1, 2, figsize=(8.5, 4.2), layout="constrained")
     draw_means(following, by_step, "step", "correlation", by="cell")
-    following.set_xlabel("time step")
-    following.set_ylabel("correlation of state and sum")
-    following.set_title(describe_runs(cells.run.max()), fontsize="medium")
-    following.legend(fontsize="small")
+    following.set(xlabel="time step", ylabel="correlation of cell state and sum")
+    following.xaxis.set_major_locator(MaxNLocator(integer=True))
+    following.legend(loc="lower left")
 
-    best, others = cells[cells.follows_best], cells[~cells.follows_best]
-    contents = {
-        "another cell held": (others.run, others.accuracy_held, ".", "#9aa7b4"),
-        "that cell held": (best.run, best.accuracy_held, "s", LINES[1]["color"]),
-        "none held": (best.run, best.accuracy, "o", LINES[0]["color"]),
-    }
-    for label, (runs, values, marker, color) in contents.items():
-        held.plot(runs, values, marker, color=color, markersize=5, label=label)
+    labels = ["no cell", "the cell that\nfollows best", "another cell\n(median)"]
+    for number, values in enumerate([models.accuracy, models.held, models.others_held]):
+        held.plot([number] * len(values), values, ".", color="0.6")
+        low, high = interval(values, share=True)
+        spread = np.abs([[values.mean() - low], [high - values.mean()]])
+        held.errorbar(number, values.mean(), spread, color="black", marker="o", capsize=6)
     draw_known(held, known, "accuracy")
-    held.set_xlabel("model")
-    held.set_ylabel("accuracy")
-    held.set_title("a cell held at its mean", fontsize="medium")
-    held.legend(fontsize="small", loc="lower left", bbox_to_anchor=(0, 0.08))
-    for axes in (following, held):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    held.set(xlim=(-0.5, 2.5), xlabel="held at its mean", ylabel="accuracy (dots: the models)")
+    held.set_xticks(range(3), labels)
+    held.legend(loc="lower left", bbox_to_anchor=(0, 0.1))
+    question = "Is the sum kept by one cell, which the model cannot do without?"
+    set_heading(figure, question, describe_runs(len(models)))
+    return figure
 
 
 def train(options):
@@ -312,8 +307,6 @@ def main(options):
     )
     models = summarize_models(cells)
     by_step = summarize_correlations(correlations, cells)
-    print(f"Accuracy with a cell held at its mean, {describe_runs(options.runs)}:")
-    print(models.round(3).to_string())
     print(f"Correlation of state and sum, {describe_runs(options.runs)}:")
     by_cell = by_step.groupby(["step", "cell"]).correlation.apply(with_interval)
     print(by_cell.unstack("cell").to_string())
@@ -325,13 +318,11 @@ def main(options):
         f"model 1, unit {unit}": tabulate_cell(X, y, weights[1], unit),
         "set by hand": tabulate_cell(X, y, by_hand, 0),
     }
-    figure = plt.figure(figsize=(8, 9.5), layout="constrained")
-    upper, lower = figure.subfigures(2, height_ratios=(2.2, 1))
-    draw_steps(upper, tables)
     known = {"step number alone": score_step_number(options.timesteps)}
-    draw_cells(lower, cells, by_step, known)
+    of_models = draw_models(models, by_step, known)
+    others = {"_sum.png": partial(of_models.savefig, dpi=160)}
     steps = pd.concat(tables, names=["model"]).reset_index("model")
-    save(options, figure, steps=steps, cells=cells, correlations=correlations)
+    save(options, draw_steps(tables), others, steps=steps, cells=cells, correlations=correlations)
 
 
 if __name__ == "__main__":

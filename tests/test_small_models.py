@@ -136,13 +136,13 @@ def test_answer_about_made_up_cells(cells, by_step):
     assert "others there" not in text and "there has 0.250 (0.200 to 0.300)" in text
     assert "with that cell held at its mean 0.600 (0.500 to 0.700)" in text
     assert "held (median): lower by 0.163 (-0.025 to 0.350) in 2 runs" in text
-    assert "in 1 of 2 models. So the sum is not in that cell alone" in text
+    assert "in 1 of 2 models. So that cell is not the only one" in text
     cells.loc[3, "accuracy_held"] = 0.5
     models = inside_lstm.summarize_models(cells)
     assert inside_lstm.answer(models, by_step).endswith("in 2 of 2 models.")
     alone = cells[cells.follows_best]
     text = inside_lstm.answer(inside_lstm.summarize_models(alone), by_step[by_step.cell == BEST])
-    assert "there has none." in text and "So the sum" not in text
+    assert "there has none." in text and "So that cell" not in text
 
 
 @pytest.mark.parametrize("n_timesteps", [1, 4, 10, 37])
@@ -293,12 +293,12 @@ def test_answer_about_100_percent():
     errors = pd.concat([errors.assign(model=name) for name in ("recipe", "most right")])
     errors.loc[errors.model == "recipe", "wrong"] = 1000
     text = find_smaller_model.answer_perfect(errors, {"sequence_accuracy": 0.99999}, 0.00002)
-    assert "within 0.0003 of it, the most right trained model gets 40% wrong" in text
-    assert "within 2e-05 of the limit" in text and "fewer than 1% from 0.003 on." in text
+    assert "within 0.0003 of the limit, the most right trained model gets 40% wrong" in text
+    assert "within 2e-05 of the limit" in text and "fewer than 1% wrong at 0.003 and more." in text
     assert "gets 99,999 of 100,000 sequences right" in text
     recipe = errors[errors.model == "recipe"]
     text = find_smaller_model.answer_perfect(recipe, {"sequence_accuracy": 1}, 0.00002)
-    assert "100% wrong, and fewer than 1% at no distance." in text
+    assert "100% wrong; it gets fewer than 1% wrong at no distance." in text
 
 
 @pytest.mark.parametrize(("n_features", "n_outputs"), [(1, 1), (12, 9)])
@@ -347,7 +347,7 @@ def test_answers_about_sizes():
     scores["sequence_loss"] = scores.loss * scores.timesteps
     views = [View("at 0.001", scores), View("chosen", scores.assign(loss=2 * scores.loss))]
     first, second, third, _ = compare_sizes.answer(views).splitlines()
-    assert first.startswith("Answer, 7 time steps, at 0.001: the test loss at like size,")
+    assert first.startswith("Answer, 7 time steps, at 0.001: test loss of bidirectional minus")
     assert first.endswith("lower by 0.125 (0.100 to 0.150) in 2 runs, too few for a verdict.")
     assert "9 time steps" in second and "sizes: higher by 0.000 in 2 runs" in second
     assert "7 time steps, chosen" in third and "lower by 0.250" in third
