@@ -79,7 +79,7 @@ def test_figures():
     figures = {path.name for path in (ROOT / "docs" / "figures").glob("*.png")}
     shown = set(re.findall(r"\]\((?:docs/)?figures/([^)]+)\)", TEXT))
     refresh = importlib.import_module("docs.refresh")
-    refreshed = {script.split(".")[-1] for script in refresh.SCRIPTS | refresh.LONG}
+    refreshed = {script.split(".")[-1] for script in refresh.SCRIPTS | refresh.LONG | refresh.TIMES}
     assert figures == shown
     assert refreshed <= {path.removesuffix(".png") for path in figures}
     assert all((ROOT / "docs" / "figures" / figure).stat().st_size < 250_000 for figure in figures)
@@ -164,7 +164,7 @@ def test_options():
     options = PAGES[ROOT / "docs" / "options.md"]
     rows = re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", options, flags=re.MULTILINE)
     table = dict(rows)
-    of_one_script = {"data", "label", "scores"}
+    of_one_script = {"data", "label", "scores", "frameworks"}
     of_most = {"seed", "output", "show", *(option.replace("_", "-") for option in HELP)}
     assert set(table) == of_one_script | of_most
     for option, meaning in HELP.items():
