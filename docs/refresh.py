@@ -35,7 +35,7 @@ SCRIPTS = {  # with the options of the page, if not the default ones
     "extensions.compare_cells": [],
     "extensions.compare_variants": [],
     "extensions.compare_sizes": [],
-    "extensions.find_smaller_model": ["--runs", "30"],
+    "extensions.find_smaller_model": [],
     "extensions.compare_depths": [],
     "extensions.compare_outputs": [],
     "extensions.variable_length": [],
