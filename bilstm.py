@@ -9,8 +9,8 @@ time steps right. It takes about 6 seconds on 2 CPU cores, 2 to 3 of them to loa
 
     python bilstm.py --units 50 --sequences 50000 --batch-size 10
 
-is lesson 10's recipe: a model of 20,901 parameters. Expect 99% of the time steps right. It takes
-about 11 seconds.
+is the larger recipe of lesson 10 of the LSTM course by the tutorial's author: a model of 20,901
+parameters. Expect 99% of the time steps right. It takes about 11 seconds.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -41,8 +41,8 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
         learning_rate: learning rate of the optimizer, Adam.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
-        probabilities of label 1.
+        A compiled Keras model: input `(n_sequences, n_timesteps, 1)`, output of the same shape,
+        the probabilities of label 1.
 
     Raises:
         TypeError: `n_units` is True or False.
@@ -50,9 +50,10 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
     """
     if mode not in ("sum", "mul", "ave", "concat"):
         raise ValueError(
-            f"mode must be 'sum', 'mul', 'ave' or 'concat', not {mode!r}; cells: n_units=20"
+            f"mode must be 'sum', 'mul', 'ave' or 'concat', not {mode!r};"
+            " set the number of cells with n_units=20"
         )
-    if isinstance(n_units, bool):
+    if isinstance(n_units, bool):  # True would be taken for 1 cell
         raise TypeError(f"n_units must be a number, not {n_units!r}")
     # Returns its output at every time step, not only at the last.
     lstm = layers.LSTM(n_units, return_sequences=True)

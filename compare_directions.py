@@ -48,8 +48,8 @@ def get_aligned_backward_model(n_timesteps, *, n_units=20, learning_rate=0.001):
         learning_rate: learning rate of the optimizer, Adam.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
-        probabilities of label 1.
+        A compiled Keras model: input `(n_sequences, n_timesteps, 1)`, output of the same shape,
+        the probabilities of label 1.
     """
     inputs = keras.Input((n_timesteps, 1))
     backward = layers.LSTM(n_units, return_sequences=True, go_backwards=True)(inputs)

@@ -12,6 +12,7 @@ prints one sequence of 10 steps with its labels and draws it. It takes about a s
 if __name__ == "__main__":  # the options come first, as in the other scripts
     from common.command_line import make_parser, read_options, run
 
+    # None removes an option of the other scripts: nothing is trained here.
     unused = dict.fromkeys(("units", "sequences", "batch_size", "learning_rate", "runs"))
     options = read_options(make_parser(__file__, __doc__, **unused))
 
@@ -37,7 +38,7 @@ def get_sequence(n_timesteps, rng=None):
     rng = np.random.default_rng(rng)
     X = rng.random(n_timesteps, dtype=np.float32)
     limit = n_timesteps / 4.0
-    cumulative_sum = np.cumsum(X, dtype=np.float64)  # exact for float32 values of this size
+    cumulative_sum = np.cumsum(X, dtype=np.float64)  # adds these values without rounding
     return X, (cumulative_sum >= limit).astype(int)
 
 
@@ -102,24 +103,25 @@ def score_labels(y, predictions):
         of the time steps that are right (at a threshold of 0.5); and `sequence_accuracy`, the
         share of the sequences that are right at every time step.
     """
-    p = np.clip(np.asarray(predictions, np.float64), 1e-7, 1 - 1e-7)  # as Keras clips
-    right = (p > 0.5) == (y == 1)
+    probabilities = np.clip(np.asarray(predictions, np.float64), 1e-7, 1 - 1e-7)  # as Keras clips
+    right = (probabilities > 0.5) == (y == 1)
     return {
-        "loss": -np.mean(np.where(y == 1, np.log(p), np.log(1 - p))),
+        "loss": -np.mean(np.where(y == 1, np.log(probabilities), np.log(1 - probabilities))),
         "accuracy": right.mean(),
         "sequence_accuracy": right.all(axis=1).mean(),
     }
 
 
 def tabulate_sequence(X, y):
-    """Return a table of one sequence, a row for each time step, as a dict of its columns.
+    """Tabulate one sequence, a row for each time step.
 
     Args:
         X: values, shape `(n_timesteps,)`.
         y: labels, shape `(n_timesteps,)`.
 
     Returns:
-        A dict of `step`, counted from 1, `value`, `cumulative_sum`, `limit` and `label`.
+        A dict of the columns: `step`, counted from 1, `value`, `cumulative_sum` and `label`, each
+        of shape `(n_timesteps,)`, and `limit`, one float for all rows.
     """
     return {
         "step": np.arange(1, len(X) + 1),
@@ -143,22 +145,22 @@ def main(options):
     print(y)
     sequence = pd.DataFrame(tabulate_sequence(X, y))
 
-    figure, (values, labels) = plt.subplots(
+    figure, (upper, lower) = plt.subplots(
         2, sharex=True, figsize=(8, 4.5), layout="constrained", height_ratios=(3, 1)
     )
     step = sequence["step"]
-    values.bar(step, sequence["value"], color="#b9c4cf", label="value")
-    values.plot(step, sequence["cumulative_sum"], color="black", marker="o", label="cumulative sum")
-    values.axhline(sequence["limit"][0], color="black", linestyle="--", label="limit")
-    values.set_title("The label turns 1 when the cumulative sum reaches the limit")
-    values.set_ylabel("value, sum (no unit)")
-    values.legend()
-    labels.step(step, sequence["label"], where="mid", marker="s", color="black")
-    labels.set_ylabel("label")
-    labels.set_yticks([0, 1])
-    labels.margins(y=0.2)
-    labels.set_xlabel("time step")
-    labels.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
+    upper.bar(step, sequence["value"], color="#b9c4cf", label="value")
+    upper.plot(step, sequence["cumulative_sum"], color="black", marker="o", label="cumulative sum")
+    upper.axhline(sequence["limit"][0], color="black", linestyle="--", label="limit")
+    upper.set_title("The label turns 1 when the cumulative sum reaches the limit")
+    upper.set_ylabel("value, sum (no unit)")
+    upper.legend()
+    lower.step(step, sequence["label"], where="mid", marker="s", color="black")
+    lower.set_ylabel("label")
+    lower.set_yticks([0, 1])
+    lower.margins(y=0.2)
+    lower.set_xlabel("time step")
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=20))
     save(options, figure, sequence=sequence)
 
 

@@ -59,7 +59,7 @@ def set_heading(figure, question, conditions):
 def label_lines(axes):
     """Write the name of each line at its right end, instead of a legend.
 
-    Names that would overlap are moved apart. Call it when all panels are drawn.
+    Names that would overlap are moved apart. Call it last, when all else is drawn.
 
     Args:
         axes: Matplotlib axes; lines and error bars that have a label are named.
@@ -75,8 +75,8 @@ def label_lines(axes):
     if not ends:
         return
     ends.sort(key=lambda end: end[1])
-    # The heights nearest to those of the ends that are a line of text apart.
-    line_height = 11 / 72 * axes.figure.dpi / axes.get_window_extent().height
+    # Of all heights that are at least a line of text apart, take those nearest to the ends.
+    line_height = 11 / 72 * axes.figure.dpi / axes.get_window_extent().height  # 11 points
     rises = line_height * np.arange(len(ends))
     heights = isotonic_regression([y for _, y, *_ in ends] - rises).x + rises
     for (x, y, name, color), height in zip(ends, heights, strict=True):
@@ -149,6 +149,6 @@ def draw_views(views, x, y):
 
 
 def add_legend(figure):
-    """Put one legend below all panels."""
+    """Put one legend below all panels, with the names that the last panel has."""
     handles, labels = figure.axes[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))

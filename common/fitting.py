@@ -30,12 +30,13 @@ class LossHistory(keras.callbacks.Callback):
         updates = self.model.steps_per_execution * np.arange(1, len(self._means) + 1)
         self.updates = np.minimum(updates, self.params["steps"])
         n_seen = np.minimum(self.updates * self.batch_size, self.n_sequences)
-        sums = np.concatenate([[0.0], self._means * n_seen])
+        # The total loss at each call. It grows by the losses since the call before.
+        sums = np.concatenate([[0.0], n_seen * self._means])
         self.losses = np.diff(sums) / np.diff(n_seen, prepend=0)
 
 
 def speed_up_fit(model, n_updates=10):
-    """Let `model.fit` make several updates, compiled by XLA, each time before it returns to Python.
+    """Make `model.fit` faster: XLA compiles it, and it makes several updates between callbacks.
 
     The results stay the same. `evaluate` and `predict` are not compiled: that would take longer
     than it saves. With a backend other than TensorFlow, this function does nothing.
@@ -49,5 +50,5 @@ def speed_up_fit(model, n_updates=10):
 
         model.steps_per_execution = n_updates
         model.jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
-        model.make_train_function()
-        model.jit_compile = False
+        model.make_train_function()  # which `fit` will use, whatever `jit_compile` is then
+        model.jit_compile = False  # for `evaluate` and `predict`

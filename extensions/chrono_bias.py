@@ -1,4 +1,4 @@
-"""An initial bias with which an LSTM or GRU can remember for long: chrono initialization.
+"""An initial bias with which an LSTM or GRU can remember for many steps: chrono initialization.
 
 This file needs no other file of the project: you can copy it into your own.
 """
@@ -13,6 +13,9 @@ class ChronoBias(keras.initializers.Initializer):
 
         layers.LSTM(20, bias_initializer=ChronoBias(200), unit_forget_bias=False)
         layers.GRU(20, bias_initializer=ChronoBias(200))
+
+    With other settings the bias would be wrong. An LSTM needs `unit_forget_bias=False`, since Keras
+    would set the bias of the forget gate to 1. A GRU needs `reset_after=True`, the default.
 
     A gate with a bias of log(t) keeps t / (t + 1) of the state at each step, and so remembers for
     about t steps. Each cell draws its own t, uniformly from 1 to `longest - 1`. This is the chrono

@@ -3,9 +3,9 @@
     python -m extensions.compare_depths
 
 trains one, two and three bidirectional LSTM layers, 30 times each on 3,000 sequences, one per
-update, at six learning rates. You can, if every layer returns its whole sequence. Expect a lower
-loss with a second layer, by less where three other runs choose the rate of each run, and no gain
-from a third. It takes about 80 seconds on 2 CPU cores.
+update, at six learning rates. You can, if every layer returns its output at every time step. Expect
+a lower loss with a second layer and no gain from a third. The gain is smaller if three other runs
+choose the rate of each run. It takes about 80 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -13,7 +13,6 @@ if __name__ == "__main__":  # the options come first: to load Keras takes second
 
     rates = 0.001, 0.002, 0.006, 0.01, 0.03, 0.06
     options = start_script(__file__, __doc__, sequences=3000, learning_rate=rates)
-
 
 import keras
 import matplotlib.pyplot as plt
@@ -27,7 +26,7 @@ from common.floors import get_known
 from common.results import describe_runs, interval
 from extensions.compare_variants import VIEW_STYLES
 
-NAMES = {"bilstm_x1": 1, "bilstm_x2": 2, "bilstm_x3": 3}  # with their number of layers
+N_LAYERS = {"bilstm_x1": 1, "bilstm_x2": 2, "bilstm_x3": 3}  # of each model
 
 
 def get_stacked_model(n_timesteps, n_layers=2, *, n_units=20):
@@ -39,15 +38,15 @@ def get_stacked_model(n_timesteps, n_layers=2, *, n_units=20):
         n_units: memory cells in each direction of each layer.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
-        probabilities of label 1.
+        A compiled Keras model: input `(n_sequences, n_timesteps, 1)`, output of the same shape,
+        the probabilities of label 1.
 
     Raises:
         ValueError: `n_units` is not positive.
     """
     model = keras.Sequential([keras.Input((n_timesteps, 1))])
     for _ in range(n_layers):
-        # The next layer reads the whole sequence, not only the last output.
+        # The next layer needs the output at every time step, not only the last one.
         model.add(layers.Bidirectional(layers.LSTM(n_units, return_sequences=True)))
     model.add(layers.Dense(1, activation="sigmoid"))
     model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
@@ -58,12 +57,12 @@ def draw(views):
     """Draw the test loss over the number of layers: a line for each of the views."""
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for view, style in zip(views, VIEW_STYLES[-len(views) :], strict=True):
-        losses = view.scores.pivot(index="run", columns="model", values="loss")[list(NAMES)]
+        losses = view.scores.pivot(index="run", columns="model", values="loss")[list(N_LAYERS)]
         means = losses.mean()
         spread = np.abs(np.array(interval(losses)) - means.to_numpy())
-        axes.errorbar(NAMES.values(), means, spread, label=view.words, capsize=3, **style)
+        axes.errorbar(N_LAYERS.values(), means, spread, label=view.words, capsize=3, **style)
     axes.set(xlabel="bidirectional LSTM layers", ylabel="test loss (cross-entropy, nats)")
-    axes.set(xticks=[*NAMES.values()], ylim=(0, None))
+    axes.set(xticks=[*N_LAYERS.values()], ylim=(0, None))
     axes.grid(alpha=0.3)
     runs = describe_runs(views[0].scores.run.max())
     set_heading(figure, "Does a second bidirectional layer lower the loss? And a third?", runs)
@@ -74,7 +73,7 @@ def draw(views):
 def main(options):
     models = {
         name: get_stacked_model(options.timesteps, n_layers, n_units=options.units)
-        for name, n_layers in NAMES.items()
+        for name, n_layers in N_LAYERS.items()
     }
     losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
     pairs = [("bilstm_x2", "bilstm_x1"), ("bilstm_x3", "bilstm_x2")]

@@ -8,11 +8,11 @@ with the cosine of the sine as the target instead of the cosine of the phase. Th
 regression, with a linear output and the mean squared error, forward and bidirectional, 30 times
 each at three learning rates. It takes about 80 seconds on 2 CPU cores.
 
-Expect a mean absolute error near 0 from both, except at the first time step. One sine value does
-not tell the sign of the cosine, so the best that a forward model can do there is to predict 0, with
-an error of 2 / pi = 0.637. From the second step on, two sine values tell the sign. The forward
-model has an error of 0.02 there and 0.005 later, the bidirectional model 0.002 to 0.004. With more
-sequences both are lower.
+Expect a mean absolute error near 0, except from the forward model at the first time step. One sine
+value does not tell the sign of the cosine, so the best that a forward model can do there is to
+predict 0, with an error of 2 / pi = 0.637. From the second step on, two sine values tell the sign.
+The forward model has an error of 0.02 at the second step and about 0.005 later, the bidirectional
+model 0.002 to 0.004 at all steps. With more sequences both are lower.
 """
 
 if __name__ == "__main__":  # the options come first: to load Keras takes seconds
@@ -47,7 +47,7 @@ def get_waves(n_sequences, n_timesteps, rng=None):
     Args:
         n_sequences: number of sequences.
         n_timesteps: length of each; 20 time steps are a period.
-        rng: None, a seed or a Generator, as for `numpy.random.default_rng`.
+        rng: whatever `numpy.random.default_rng` takes: None, a seed or a Generator.
 
     Returns:
         X and y, float32 of shape `(n_sequences, n_timesteps, 1)`.
@@ -67,7 +67,7 @@ def get_regression_model(n_timesteps, bidirectional=False, *, n_units=20):
         n_units: memory cells in each direction.
 
     Returns:
-        A compiled Keras model: input and output `(n, n_timesteps, 1)`.
+        A compiled Keras model: input and output `(n_sequences, n_timesteps, 1)`.
     """
     lstm = layers.LSTM(n_units, return_sequences=True)
     if bidirectional:
@@ -111,16 +111,18 @@ def score_waves(n_timesteps):
         a dict of `loss`, the mean squared error; and a DataFrame with the columns `model`, `step`,
         counted from 1, and `absolute_error`, the mean at this step.
     """
-    n_unknown = {
+    n_unknown = {  # at how many steps, from the first, the best prediction is 0
         "step number alone": n_timesteps,
         "best possible forward": 1,
         "best possible bidirectional": 1 if n_timesteps == 1 else 0,
     }
     steps = np.arange(1, n_timesteps + 1)
-    by_step = pd.DataFrame({"step": steps} | {name: steps <= n for name, n in n_unknown.items()})
+    is_unknown = {name: steps <= n_steps for name, n_steps in n_unknown.items()}
+    by_step = pd.DataFrame({"step": steps} | is_unknown)
     by_step = by_step.melt("step", var_name="model", value_name="absolute_error")
-    by_step["absolute_error"] *= MEAN_COSINE
-    return {name: {"loss": n / n_timesteps / 2} for name, n in n_unknown.items()}, by_step
+    by_step["absolute_error"] *= MEAN_COSINE  # True becomes this error, False 0
+    known = {name: {"loss": n_steps / n_timesteps / 2} for name, n_steps in n_unknown.items()}
+    return known, by_step
 
 
 def draw(wave, view):

@@ -7,8 +7,8 @@ counts nowhere. The limit of the cumulative sum is a quarter of each sequence's 
 a model must see the end of a sequence to know the limit.
 
 Expect that a forward LSTM gets 85% of the time steps right, as many as the best possible forward
-model, to within 1%. A bidirectional LSTM with half as many parameters gets 98% right: here the
-second direction is needed. It takes about 90 seconds on 2 CPU cores. The shortest length is a
+model, to within 1%. A bidirectional LSTM with about half as many parameters gets 98% right: here
+the second direction is needed. It takes about 90 seconds on 2 CPU cores. The shortest length is a
 quarter of `--timesteps`. The forward LSTM has twice `--units` cells in its one direction.
 
 In the figure the forward LSTM lies above the best possible forward model at some lengths. This is
@@ -42,7 +42,7 @@ from common.results import answer, describe_runs, in_words, summarize
 from common.training import make_get_data
 from data import score_labels
 
-KEYS = ["model", "run", "learning_rate"]  # tell one training from another
+KEYS = ["model", "run", "learning_rate"]  # identify one training
 
 
 def get_padded_sequences(n_sequences, shortest, longest, rng=None):
@@ -78,9 +78,10 @@ def get_any_length_model(bidirectional=False, *, n_units=20):
         n_units: memory cells in each direction.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 2)`, as `get_padded_sequences` returns
-        it; output `(n, n_timesteps, 1)`, the probabilities of label 1. Fit and evaluate it with
-        sample weights, so that padding counts neither in the loss nor in the accuracy.
+        A compiled Keras model: input `(n_sequences, n_timesteps, 2)`, as `get_padded_sequences`
+        returns it; output `(n_sequences, n_timesteps, 1)`, the probabilities of label 1. Fit and
+        evaluate it with sample weights, so that padding counts neither in the loss nor in the
+        accuracy.
     """
     inputs = keras.Input((None, 2))  # None: any length
     values, is_real = inputs[:, :, :1], inputs[:, :, 1] > 0
@@ -89,7 +90,7 @@ def get_any_length_model(bidirectional=False, *, n_units=20):
         lstm = layers.Bidirectional(lstm)
     hidden = lstm(values, mask=is_real)  # the backward LSTM starts at the last real step
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(hidden))
-    # The mean over real steps; the default divides by the number of all.
+    # The mean over the real steps. The default divides by the number of all steps.
     loss = keras.losses.BinaryCrossentropy(reduction="mean_with_sample_weight")
     model.compile(loss=loss, optimizer="adam", weighted_metrics=["accuracy"])
     return model
@@ -109,7 +110,7 @@ def score_by_length(y, weights, predictions):
     """
     is_real, lengths = weights == 1, weights.sum(axis=1).astype(int)
     scores = score_labels(y[is_real], predictions[is_real])
-    del scores["sequence_accuracy"]
+    del scores["sequence_accuracy"]  # these are single steps, not sequences
     for length in np.unique(lengths).tolist():
         some = is_real & (lengths == length)[:, None]
         scores[length] = score_labels(y[some], predictions[some])["accuracy"]
@@ -155,9 +156,9 @@ def score_variable_length(shortest, longest):
             "best possible forward": n_reached / n_possible,
         }
         for name, prediction in predictions.items():
-            p = np.clip(prediction, 0, 1)  # may lie a rounding error outside
-            losses[name] += n_possible * shares @ (entr(p) + entr(1 - p))
-            right[name][possible] += ((p > 0.5) == labels) @ shares
+            probability = np.clip(prediction, 0, 1)  # may lie a rounding error outside
+            losses[name] += n_possible * shares @ (entr(probability) + entr(1 - probability))
+            right[name][possible] += ((probability > 0.5) == labels) @ shares
     known = {
         name: {"loss": loss / n_steps, "accuracy": right[name].sum() / n_steps}
         for name, loss in losses.items()

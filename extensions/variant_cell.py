@@ -26,8 +26,9 @@ VARIANTS = {
 class VariantCell(layers.Layer):
     """One step of an LSTM, or of a variant of it: a cell for `keras.layers.RNN`.
 
-    Its initial weights are those of `layers.LSTM`. With `coupled_gates` the initial bias of the
-    input gate is -1, so that the forget gate starts at the same value as in the other variants.
+    Its initial weights are drawn as those of `layers.LSTM` are. With `coupled_gates` the initial
+    bias of the input gate is -1, so that the forget gate starts at the same value as in the other
+    variants.
 
     Args:
         units: number of memory cells.
