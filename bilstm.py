@@ -13,7 +13,7 @@ is the larger recipe of lesson 10 of the LSTM course by the tutorial's author: a
 parameters. Expect 99% of the time steps right. It takes about 11 seconds.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(__file__, __doc__, n_threads=1, any_backend=True, runs=None)

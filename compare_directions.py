@@ -6,13 +6,14 @@ Tutorial section "Compare LSTM to Bidirectional LSTM".
 
 trains each model 30 times on 250 sequences, one per update. Expect the lowest loss from the
 bidirectional LSTM. All other models have a higher loss than the baseline, which knows only the
-number of the step. The accuracy of the bidirectional LSTM is no higher than that of the forward
-one. It takes about 8 seconds on 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
+number of the step; a backward model cannot know the sum so far. The accuracy of the bidirectional
+LSTM is no higher than that of the forward one. It takes about 8 seconds on 2 CPU cores. `--runs 1`
+shows one run, as the tutorial does.
 
 extensions/compare_learning_rates.py shows what other learning rates change.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(__file__, __doc__, sequences=250)

@@ -9,7 +9,7 @@ and concat, a slightly higher one from ave, and a much higher one from mul. It t
 on 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(__file__, __doc__, sequences=250)

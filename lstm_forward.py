@@ -9,7 +9,7 @@ to 94% of the time steps right. Seed 0, the default, gives an unlucky run, which
 takes about 5 seconds on 2 CPU cores, half of them to load TensorFlow.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(__file__, __doc__, n_threads=1, any_backend=True, runs=None)

@@ -11,7 +11,7 @@ alike. The programs for PyTorch and JAX of this folder take part if the packages
 end it. It takes about 3 minutes on 2 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(

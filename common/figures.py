@@ -38,6 +38,10 @@ STYLES = {
     "bidirectional": LINES[3],
     "both": LINES[3],
 }
+VIEW_STYLES = [  # of the published rate, if it is one of several, and of the chosen ones
+    {"marker": "o", "color": "#777777", "markerfacecolor": "white"},
+    {"marker": "s", "color": "black"},
+]
 THIN_LINES = ["-", (0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]  # of what is not trained
 
 

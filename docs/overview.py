@@ -9,7 +9,7 @@ extensions/variable_length.py, from its tables in the same folder. It takes abou
 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.001, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.3

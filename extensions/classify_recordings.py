@@ -26,7 +26,7 @@ recordings of each class. The loss on the other fifth chooses the learning rates
 recordings. The saved model is trained on all training recordings.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run
     from extensions.recordings import start_with_recordings
 

@@ -10,7 +10,7 @@ LSTM only with 30 sequences. It takes about 100 seconds on 2 CPU cores. The scri
 per update, but saves it in no file, because it differs each time.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.0003, 0.001, 0.003, 0.01, 0.03, 0.06

@@ -8,7 +8,7 @@ a lower loss with a second layer and no gain from a third. The gain is smaller i
 choose the rate of each run. It takes about 80 seconds on 2 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.001, 0.002, 0.006, 0.01, 0.03, 0.06
@@ -20,11 +20,10 @@ import numpy as np
 from keras import layers
 
 from common.comparing import report, train_on_sums
-from common.figures import set_heading
+from common.figures import VIEW_STYLES, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import describe_runs, interval
-from extensions.compare_variants import VIEW_STYLES
 
 N_LAYERS = {"bilstm_x1": 1, "bilstm_x2": 2, "bilstm_x3": 3}  # of each model
 

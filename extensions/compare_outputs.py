@@ -14,7 +14,7 @@ it has more than twice the loss after 1,000, and a slightly higher one after 30,
 90 seconds on 2 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.0005, 0.001, 0.003, 0.03, 0.1

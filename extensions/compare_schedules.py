@@ -15,7 +15,7 @@ rate helps only the smallest model. A rate that falls from 0.001 helps little or
 about 8 minutes on 2 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.0002, 0.001, 0.004, 0.02, 0.1, 0.4

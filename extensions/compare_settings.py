@@ -13,7 +13,7 @@ The first values of `--timesteps`, `--units` and `--batch-size` make the first s
 `--sequences` is the number of updates in every setting. Two changes at once are not tried.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     several = {"timesteps": (10, 30, 100), "units": (20, 5, 100), "batch_size": (1, 32)}

@@ -10,7 +10,7 @@ between directions or sizes. With longer sequences the loss per step falls, and 
 sequence rises. It takes about 150 seconds on 2 CPU cores. `--units` is for the forward models.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     several = {"timesteps": (10, 20, 40), "units": (10, 20, 40)}

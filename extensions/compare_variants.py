@@ -14,7 +14,7 @@ activation were critical. Coupled input and forget gates did no significant harm
 LSTM without peepholes. (The variant whose gates see each other is not in this script.)
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.001, 0.003, 0.01, 0.03, 0.1
@@ -29,16 +29,11 @@ from keras import layers
 
 from common.choosing import get_views
 from common.comparing import report, train_on_sums
-from common.figures import add_legend, set_heading
+from common.figures import VIEW_STYLES, add_legend, set_heading
 from common.files import save
 from common.floors import get_known
 from common.results import FEWEST_RUNS, describe_runs, interval
 from extensions.variant_cell import VARIANTS, VariantCell
-
-VIEW_STYLES = [  # of the published rate, if it is one of several, and of the chosen ones
-    {"marker": "o", "color": "#777777", "markerfacecolor": "white"},
-    {"marker": "s", "color": "black"},
-]
 
 
 def get_variant_model(n_timesteps, variant="standard", *, n_units=20):

@@ -17,7 +17,7 @@ or its fall? See extensions/compare_schedules.py. It takes about 130 seconds on 
 training times differ each time, so they are printed but not saved.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     # (If 0.003 and 0.1 are tried as well, nearly all models choose one of these two.)

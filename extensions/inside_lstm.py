@@ -15,7 +15,7 @@ by hand and does nothing but add; the other shows what all models have in common
 seconds on 2 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(__file__, __doc__, sequences=10_000)

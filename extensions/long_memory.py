@@ -30,7 +30,7 @@ them have at most the larger number of updates, and the other models the smaller
 extensions/memory_report.py makes the tables, the answers and the figure.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     defaults = {"timesteps": (20, 50), "sequences": (20_000,), "runs": 10}

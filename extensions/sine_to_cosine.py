@@ -15,7 +15,7 @@ The forward model has an error of 0.02 at the second step and about 0.005 later,
 model 0.002 to 0.004 at all steps. With more sequences both are lower.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.0003, 0.001, 0.003
@@ -223,7 +223,7 @@ def main(options):
     for view in of_views:
         report_steps(view, known_by_step)
     print(
-        "Answer: it can, with a linear output. The reader's classifier predicts 1 at"
+        "Answer: a linear output can be any number. The reader's classifier predicts 1 at"
         f" {np.mean(classes):.1%} of the time steps and 0 at the others: a sigmoid with a threshold"
         " can predict nothing else."
     )

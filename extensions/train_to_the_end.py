@@ -8,7 +8,7 @@ The backward LSTM ends near the lowest loss that is possible for a model that re
 takes about two and a half minutes on 2 CPU cores.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.0002, 0.001, 0.003, 0.02

@@ -16,7 +16,7 @@ no error: that model gets the most steps right over all lengths together. Anothe
 right at one length, and then gets fewer right at others.
 """
 
-if __name__ == "__main__":  # the options come first: to load Keras takes seconds
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     sizes = {"timesteps": 20, "units": 10, "sequences": 20_000, "batch_size": 10}
