@@ -126,6 +126,8 @@ def check_files(script, output, printed):
     endings = [".png", *(f"_{what}.csv" for what in TABLES[script])]
     if script == "extensions.compare_learning_rates":
         endings = sorted([*endings, "_cells.png", "_updates.png"])
+    if script == "extensions.inside_lstm":
+        endings = sorted([*endings, "_sum.png"])
     files = [output / f"{name_of(script)}{ending}" for ending in endings]
     assert sorted(output.glob(f"{name_of(script)}*")) == files
     assert printed.splitlines()[-1] == " ".join(["Saved", *map(str, files)])
