@@ -48,6 +48,11 @@ def get_facts(script, seed=0):
     return pd.read_csv(FOLDER / f"{script}_seed{seed}.csv", dtype=str, keep_default_na=False)
 
 
+def get_both(script):
+    """Return the facts of a script with both seeds, a list."""
+    return [get_facts(script, seed) for seed in (0, 1)]
+
+
 def find(script, seed=0, **which):
     """Return the one row of a script's facts in which columns have the values that are given."""
     facts = get_facts(script, seed)
@@ -156,11 +161,10 @@ def memory(view, *names):
         view: `published` or `chosen`.
         *names: of models.
     """
-    of_seeds = []
-    for seed in (0,):
-        facts = get_facts("long_memory_learned", seed)
-        facts = facts[facts["view"].map(VIEWS) == view]
-        of_seeds.append(facts.set_index(["model", "timesteps"]))
+    of_seeds = [
+        facts[facts["view"].map(VIEWS) == view].set_index(["model", "timesteps"])
+        for facts in get_both("long_memory_learned")
+    ]
     lengths = of_seeds[0].index.unique("timesteps")
     rows = []
     for name in names:
@@ -169,7 +173,7 @@ def memory(view, *names):
             for length in lengths
         ]
         rows.append([name, *cells])
-    table(["with seed 0", *(f"{length} steps" for length in lengths)], rows)
+    table(["with seed 0 and seed 1", *(f"{length} steps" for length in lengths)], rows)
 
 
 def count_learned(facts, name, n_timesteps):
@@ -195,23 +199,19 @@ def settings(*pairs):
     Args:
         *pairs: of names of models: the first minus the second.
     """
-    of_seeds = []
-    for seed in (0,):
-        facts = get_facts("compare_settings_verdicts", seed)
-        facts = facts[facts["view"].map(VIEWS) == "chosen"]
-        of_seeds.append(facts.set_index(["one", "other", "setting", "update"]))
-    updates = of_seeds[0].index.unique("update")
+    ours, theirs = (
+        facts[facts["view"].map(VIEWS) == "chosen"].set_index(["one", "other", "setting", "update"])
+        for facts in get_both("compare_settings_verdicts")
+    )
+    updates = ours.index.unique("update")
     rows = []
     for one, other in pairs:
-        for setting in of_seeds[0].index.unique("setting"):
-            cells = []
-            for update in updates:
-                of_cell = [
-                    facts.loc[[(one, other, setting, update)]].iloc[0]
-                    for facts in of_seeds
-                    if (one, other, setting, update) in facts.index
-                ]
-                cells.append(say_both(*of_cell, *of_cell) if of_cell else "not tried")
+        for setting in ours.index.unique("setting"):
+            keys = [(one, other, setting, update) for update in updates]
+            cells = [
+                say_both(ours.loc[key], theirs.loc[key]) if key in ours.index else "not tried"
+                for key in keys
+            ]
             rows.append([f"`{one}` minus `{other}`, {setting}", *cells])
     table(["test loss", *(f"{int(update):,} updates" for update in updates)], rows)
 
@@ -231,15 +231,13 @@ def say_both(ours, theirs):
 
 def recipe():
     """Write the table of claim C5: the recipe as published, and with a rate that falls."""
-    facts = get_facts("compare_schedules_levels")
-    facts = facts[facts.model == facts.model.iloc[0]]
     kinds = {
         "at 0.001": ("constant", "0.001"),
         "falling from a rate of its own": ("falling", "chosen"),
     }
-    of_kinds = [
-        facts[(facts.schedule == schedule) & (facts.rate == rate)].set_index("measure")
-        for schedule, rate in kinds.values()
+    of_seeds = [
+        facts[facts.model == facts.model.iloc[0]].set_index(["schedule", "rate", "measure"])
+        for facts in get_both("compare_schedules_levels")
     ]
     rows = []
     for label, measure, column in [
@@ -249,18 +247,22 @@ def recipe():
         ("accuracy on 10,000 new sequences", "accuracy", "words"),
         ("whole sequences right, of 10,000", "sequence_accuracy", "words"),
     ]:
-        rows.append([label, *(of_kind.loc[measure, column] for of_kind in of_kinds)])
-    table(["10 runs", *kinds], rows)
+        cells = [
+            " and ".join(facts.loc[(*kind, measure), column] for facts in of_seeds)
+            for kind in kinds.values()
+        ]
+        rows.append([label, *cells])
+    table(["10 runs with seed 0, and with seed 1", *kinds], rows)
 
 
 def schedules():
     """Write what the rate and its fall do to the share of whole sequences right, for each model."""
-    of_seeds = []
-    for seed in (0, 1):
-        facts = get_facts("compare_schedules_verdicts", seed)
-        facts = facts[(facts.measure == "sequence_accuracy") & (facts.comparison != "both")]
-        of_seeds.append(facts.set_index(["model", "comparison"]).words)
-    ours, theirs = of_seeds
+    ours, theirs = (
+        facts[(facts.measure == "sequence_accuracy") & (facts.comparison != "both")]
+        .set_index(["model", "comparison"])
+        .words
+        for facts in get_both("compare_schedules_verdicts")
+    )
     rows = []
     for (name, comparison), words in ours.items():
         others = theirs[name, comparison]
