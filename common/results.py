@@ -256,7 +256,8 @@ def print_comparison(models, views, known, **columns):
     """
     for view in views:
         print(f"On new sequences, {view.words}, {describe_runs(view.scores.run.max())}:")
-        print(tabulate_comparison(models, view.scores, known, **columns).to_string())
+        table = tabulate_comparison(models, view.scores, known, **columns)
+        print(table.to_string(line_width=80))
 
 
 def tabulate_comparison(models, scores, known, **columns):
