@@ -445,7 +445,7 @@ def test_held_out_recordings_choose_and_the_same_seed(
     assert "on all training recordings, at 0.01, the lowest mean loss on held-out" in out
     *_, table = out.split("On new sequences, ")
     chosen = table.split(", ")[0] == "at a rate chosen by the other runs"
-    (loss,) = {line.split()[2] for line in table.splitlines() if re.match("forward|backward", line)}
+    (loss,) = set(re.findall(r"^(?:forward|backward) +[\d,]+ +([\d.]+)", table, re.MULTILINE))
     assert (chosen, loss) == ((True, "0.010") if n_runs == 2 else (False, "0.002"))
     model = keras.models.load_model(tmp_path / "results" / "classify_recordings.keras")
     assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
