@@ -129,6 +129,8 @@ def _quiet_stderr(advice):
     """
     sys.stderr.flush()
     program = Path(__file__).with_name("watcher.py")
+    held = []  # a Ctrl-C while the watcher starts
+    interrupt = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
     watcher = subprocess.Popen(
         [sys.executable, "-I", "-S", program, _get_beginning(), advice],
         stdin=subprocess.PIPE,
@@ -141,18 +143,19 @@ def _quiet_stderr(advice):
     def restore():
         os.dup2(saved, 2)
         watcher.kill()
-        watcher.wait()
 
     def restore_and_interrupt(*arguments):
         restore()
         interrupt(*arguments)
 
-    interrupt = signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, restore_and_interrupt)
+    if held:
+        restore_and_interrupt(*held[0])
     try:
         yield
     finally:
+        restore()  # first: a Ctrl-C from here on must not let the watcher speak
         signal.signal(signal.SIGINT, interrupt)
-        restore()
+        watcher.wait()
         watcher.stdin.close()
         os.close(saved)

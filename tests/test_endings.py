@@ -46,8 +46,8 @@ ADVICE = "Try it without what you have set: XLA_FLAGS."
 def load(tmp_path):
     """Return a function that runs a script with a Keras that does as it is told."""
 
-    def load(keras, **settings):
-        (tmp_path / "some.py").write_text(SCRIPT)
+    def load(keras, before="", **settings):
+        (tmp_path / "some.py").write_text(before + SCRIPT)
         (tmp_path / "keras.py").write_text(KERAS + keras)
         prefixes = "KERAS_", "TF_", "XLA_"
         kept = {name: os.environ[name] for name in os.environ if not name.startswith(prefixes)}
@@ -91,8 +91,27 @@ def test_keras_refuses(keras, reason, load):
     assert process.stderr == f"{BEGINNING} {reason}\n{ADVICE}\n"
 
 
-def test_an_interrupt_tells_of_nothing_else(load):
-    process = load("signal.raise_signal(signal.SIGINT)")
+INTERRUPT = """
+import signal, subprocess
+
+method = subprocess.Popen.{0}
+
+def call_and_interrupt(*arguments, **options):
+    subprocess.Popen.{0} = method
+    method(*arguments, **options)
+    signal.raise_signal(signal.SIGINT)
+
+subprocess.Popen.{0} = call_and_interrupt
+"""
+
+
+@pytest.mark.parametrize("moment", ["__init__", "keras", "kill", "wait"])
+def test_an_interrupt_tells_of_nothing_else(moment, load):
+    """Not while the process that watches starts or ends, either."""
+    if moment == "keras":
+        process = load("signal.raise_signal(signal.SIGINT)")
+    else:
+        process = load(LOADED, INTERRUPT.format(moment))
     assert (process.returncode, process.stderr) == (130, "\nsome.py: interrupted\n")
 
 
