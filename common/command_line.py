@@ -201,12 +201,10 @@ def run(main, options):
     script = f"{options.name}.py"
     if hasattr(sys.stdout, "reconfigure"):  # a notebook's has no such method, and needs none
         sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± prints ? for it
-    # While files are written, Ctrl-C must wait until they are in order.
-    at_once = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(options)
         sys.stdout.flush()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # in a notebook, or while files are written
         end(130, f"\n{script}: interrupted")
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
@@ -215,8 +213,6 @@ def run(main, options):
         if not is_out_of_memory(error):
             raise
         end(1, f"{script}: error: not enough memory for data or a model of this size")
-    finally:
-        signal.signal(signal.SIGINT, at_once)
 
 
 def is_out_of_memory(error):

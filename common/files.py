@@ -1,6 +1,8 @@
 """The files that a script writes."""
 
+import contextlib
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -35,6 +37,16 @@ def check_directory(directory, name):
     return directory
 
 
+@contextlib.contextmanager
+def _interrupts_raised():
+    """Let Ctrl-C raise KeyboardInterrupt, so that what has been begun is put in order first."""
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+
+
 def save(options, figure, others=None, **tables):
     """Write a script's files, print where they are, and show the figure if `--show` is given.
 
@@ -52,7 +64,10 @@ def save(options, figure, others=None, **tables):
 
     options.output.mkdir(parents=True, exist_ok=True)  # in case it has gone since the start
     # A directory of its own: another script may be writing to the same place.
-    with tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary:
+    with (
+        _interrupts_raised(),
+        tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary,
+    ):
         temporary = Path(temporary)
         figure.savefig(temporary / f"{options.name}.png", dpi=160)
         for what, table in tables.items():

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from argparse import Namespace
@@ -224,6 +225,30 @@ def test_a_disk_that_fills(write, tmp_path):
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         left = {path.name: path.read_text() for path in (tmp_path / "output").iterdir()}
         assert left == dict.fromkeys(sizes, "earlier")
+    plt.close("all")
+
+
+def test_an_interrupt_while_files_are_written(write, tmp_path, monkeypatch):
+    """The earlier files stay, and nothing half-written."""
+    sizes = write()
+    for path in (tmp_path / "output").iterdir():
+        path.write_text("earlier")
+    to_csv = pd.DataFrame.to_csv
+
+    def interrupt(*arguments, **options):
+        to_csv(*arguments, **options)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt)
+    at_once = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, at_once)
+    left = {path.name: path.read_text() for path in (tmp_path / "output").iterdir()}
+    assert left == dict.fromkeys(sizes, "earlier")
     plt.close("all")
 
 
