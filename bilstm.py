@@ -107,7 +107,8 @@ def main(options):
 
     losses = pd.DataFrame({"update": history.updates, "loss": history.losses})
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.plot(losses["update"], losses["loss"], color="#b07d00", linestyle="-", marker=".")
+    dots = {"color": "#b07d00", "marker": ".", "label": "each dot: mean since the one before"}
+    axes.plot(losses["update"], losses["loss"], **dots)
     axes.axhline(baseline["loss"], color="black", linewidth=0.9, label="step number alone")
     axes.set_title(f"Bidirectional LSTM: one training on {len(X):,} sequences")
     axes.set_xlabel(f"update (batch size {options.batch_size})")

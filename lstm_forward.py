@@ -104,7 +104,8 @@ def main(options):
 
     losses = pd.DataFrame({"update": history.updates, "loss": history.losses})
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    axes.plot(losses["update"], losses["loss"], color="#0b2a4a", linestyle="-", marker=".")
+    dots = {"color": "#0b2a4a", "marker": ".", "label": "each dot: mean since the one before"}
+    axes.plot(losses["update"], losses["loss"], **dots)
     axes.axhline(baseline["loss"], color="black", linewidth=0.9, label="step number alone")
     axes.set_title(f"Forward LSTM: one training on {len(X):,} sequences")
     axes.set_xlabel(f"update (batch size {options.batch_size})")

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.whole_scripts import find_frameworks, get_command, measure_process
-from common.figures import LINES
+from common.figures import LINE_STYLES
 from common.files import save
 from common.fitting import speed_up_fit
 from common.training import train_model
@@ -114,11 +114,15 @@ def draw(table):
         by_way = table.groupby("way", sort=False)[column]
         median = by_way.median()
         spread = np.abs([by_way.min() - median, by_way.max() - median])
-        style = {"fmt": "o", "color": LINES[0]["color"], "capsize": 4}
+        style = {"fmt": "o", "color": LINE_STYLES[0]["color"], "capsize": 4}
         axes.errorbar(median, median.index, xerr=spread, **style)
         axes.grid(alpha=0.3)
     panels[0].invert_yaxis()
-    panels[0].set_xscale("symlog", linthresh=0.001)  # a difference of times may be 0 or less
+    # Not "log", as a difference of times may be 0 or less.
+    panels[0].set_xscale("symlog", linthresh=0.001)
+    panels[0].xaxis.set_major_formatter("{x:g}")
+    panels[0].set_xlim(0, max(0.01, 2 * table.ms_per_update.max()))
+    panels[1].set_xlim(left=0)
     panels[0].set_xlabel("milliseconds per update (logarithmic)")
     panels[1].set_xlabel("fixed cost (seconds)")
     figure.suptitle(f"The cost of training: median and range of {table['round'].max()} rounds")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from common.results import MEASURES
+from common.results import FEWEST_RUNS, MEASURES
 
 N_CHOOSERS = 3
 PUBLISHED_RATE = 0.001  # of the tutorial's "adam"
@@ -149,7 +149,10 @@ def draw_choosers(n_runs, seed):
 
 
 def print_choices(scores, seed=0, by="loss"):
-    """Print how often each rate was chosen, and for which models the grid is too narrow."""
+    """Print how often each rate was chosen, and for which models the grid is too narrow.
+
+    Fewer than FEWEST_RUNS runs say too little about the grid.
+    """
     if scores.learning_rate.nunique() == 1 or scores.run.nunique() == 1:
         return
     choices = tabulate_choices(scores, seed, by)
@@ -160,7 +163,7 @@ def print_choices(scores, seed=0, by="loss"):
     print(table.rename(columns="{:g}".format).rename_axis(index=None, columns=None).to_string())
     at_edge = choices.at_edge.groupby(trained, sort=False).mean()
     narrow = [f"{name} ({share:.0%})" for name, share in at_edge[at_edge >= 0.25].items()]
-    if narrow:
+    if narrow and scores.run.nunique() >= FEWEST_RUNS:
         print(f"The grid is too narrow (runs that choose its edge): {', '.join(narrow)}.")
 
 

@@ -129,6 +129,8 @@ class OneLineErrorParser(argparse.ArgumentParser):
     """An argument parser that leaves out the usage text when it reports an error."""
 
     def error(self, message):
+        if message.startswith("unrecognized arguments"):
+            message += " (--help lists the options)"
         print(f"{self.prog}: error: {message}", file=sys.stderr)
         # A notebook's %run would add lines of its own to another status than 0.
         self.exit(0 if is_interactive() else 2)

@@ -10,7 +10,7 @@ from common.results import MEASURES, interval
 
 # Each model has the same colour on all figures. The line styles and the markers differ as well, so
 # that the models can be told apart in greyscale.
-LINES = [
+LINE_STYLES = [
     {"color": "#0b2a4a", "linestyle": "-", "marker": "o"},
     {"color": "#c1440e", "linestyle": "--", "marker": "s"},
     {"color": "#2a8c82", "linestyle": "-.", "marker": "^"},
@@ -22,21 +22,21 @@ LINES = [
     {"color": "#6b4a35", "linestyle": (0, (8, 2, 1, 2)), "marker": "X"},
 ]
 STYLES = {
-    "lstm_forw": LINES[0],
-    "lstm_back": LINES[1],
-    "lstm_back_aligned": LINES[2],
-    "bilstm_con": LINES[3],
-    "bilstm_sum": LINES[4],
-    "bilstm_mul": LINES[5],
-    "bilstm_ave": LINES[6],
-    "gru_forw": LINES[7] | {"linestyle": "--"},
-    "rnn_forw": LINES[8] | {"linestyle": "--"},
-    "bigru_con": LINES[7] | {"linestyle": "-"},
-    "birnn_con": LINES[8] | {"linestyle": "-"},
-    "forward": LINES[0],
-    "backward": LINES[2],
-    "bidirectional": LINES[3],
-    "both": LINES[3],
+    "lstm_forw": LINE_STYLES[0],
+    "lstm_back": LINE_STYLES[1],
+    "lstm_back_aligned": LINE_STYLES[2],
+    "bilstm_con": LINE_STYLES[3],
+    "bilstm_sum": LINE_STYLES[4],
+    "bilstm_mul": LINE_STYLES[5],
+    "bilstm_ave": LINE_STYLES[6],
+    "gru_forw": LINE_STYLES[7] | {"linestyle": "--"},
+    "rnn_forw": LINE_STYLES[8] | {"linestyle": "--"},
+    "bigru_con": LINE_STYLES[7] | {"linestyle": "-"},
+    "birnn_con": LINE_STYLES[8] | {"linestyle": "-"},
+    "forward": LINE_STYLES[0],
+    "backward": LINE_STYLES[2],
+    "bidirectional": LINE_STYLES[3],
+    "both": LINE_STYLES[3],
 }
 VIEW_STYLES = [  # of the published rate, if it is one of several, and of the chosen ones
     {"marker": "o", "color": "#777777", "markerfacecolor": "white"},
@@ -46,9 +46,9 @@ THIN_LINES = ["-", (0, (8, 4)), (0, (2, 3)), (0, (8, 3, 2, 3))]  # of what is no
 
 
 def get_styles(names):
-    """Return a line style for each name: that of STYLES, or else the next of LINES not in use."""
+    """Return a line style for each name: that of STYLES, or else another of LINE_STYLES."""
     taken = [STYLES[name] for name in names if name in STYLES]
-    others = cycle([line for line in LINES if line not in taken] or LINES)
+    others = cycle([line for line in LINE_STYLES if line not in taken] or LINE_STYLES)
     return {name: STYLES.get(name) or next(others) for name in names}
 
 

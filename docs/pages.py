@@ -311,6 +311,13 @@ def whole_scripts():
     table([f"seconds, {rounds(times)}", *words.columns], rows)
 
 
+def times_as_long(script, framework):
+    """Return how many times as long a whole script takes in another framework as in Keras."""
+    times = pd.read_csv(FOLDER / "whole_scripts_seconds.csv")
+    of_script = times[times.script == script].groupby("framework").seconds.median()
+    return f"{of_script[framework] / of_script['Keras']:.1f}"
+
+
 def same_losses():
     """Write the mean test losses of the same models, a column for each framework."""
     losses = pd.read_csv(FOLDER / "whole_scripts_losses.csv", dtype=str)

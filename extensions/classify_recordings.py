@@ -66,8 +66,9 @@ def get_model(lstm, steps, n_classes):
         n_classes: number of classes.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, n_features)`, where shorter recordings end
-        in PADDING; output `(n, n_classes)`, the probabilities of the classes.
+        A compiled Keras model: input `(n_recordings, n_timesteps, n_features)`, where shorter
+        recordings end in PADDING; output `(n_recordings, n_classes)`, the probabilities of the
+        classes.
     """
     model = keras.Sequential(
         [

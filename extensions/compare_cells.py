@@ -55,7 +55,7 @@ def get_cell_model(n_timesteps, cell=layers.LSTM, bidirectional=False, *, n_unit
         n_units: memory cells in each direction.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
+        A compiled Keras model: input `(n_sequences, n_timesteps, 1)`, output of the same shape, the
         probabilities of label 1.
 
     Raises:
@@ -207,7 +207,7 @@ def main(options):
             print_comparison({name: models[name] for name in names}, of_number, known)
             print(answer(of_number, [(name, names[0]) for name in names[1:]]))
 
-    X, y = get_sequences(1000, options.timesteps, options.seed)
+    X, y = get_sequences(max(options.sequences), options.timesteps, options.seed)
     seconds = time_trainings(models, X, y, options.batch_size, N_TIMES)
     print()
     for names in PANELS.values():

@@ -92,7 +92,7 @@ PANELS = {  # of the figures; the others of each panel are compared with its fir
     "directions": ["lstm_forw", "lstm_back_aligned", "bilstm_con"],
     "merge modes": ["bilstm_sum", "bilstm_mul", "bilstm_ave", "bilstm_con"],
     "cells, forward": ["lstm_forw", "gru_forw", "rnn_forw"],
-    "cells, both ways": ["bilstm_con", "bigru_con", "birnn_con"],
+    "cells, bidirectional": ["bilstm_con", "bigru_con", "birnn_con"],
 }
 CONTROLS = ["lstm_forw_twice", "lstm_forw_step"]  # in the table of the directions only
 

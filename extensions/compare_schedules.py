@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 
 from common.choosing import get_views, print_choices
-from common.figures import LINES, set_heading
+from common.figures import LINE_STYLES, set_heading
 from common.files import save
 from common.results import (
     MEASURES,
@@ -52,11 +52,12 @@ RECIPE = "bidirectional 50"
 BATCH_SIZES = {RECIPE: 10, "forward 20": 10, "forward 5": 1, "forward 1": 1}
 MOST_RUNS = {RECIPE: 10}  # as a training takes seconds
 N_TEST = 10_000  # sequences
+FIRST, SECOND = LINE_STYLES[:2]
 LOOKS = {  # in the figure, of each training: its style, its height in the row, its name
-    ("constant", "0.001"): (LINES[0] | {"fillstyle": "none"}, -0.24, "constant rate of 0.001"),
-    ("constant", "chosen"): (LINES[0], -0.08, "constant rate, chosen by other runs"),
-    ("falling", "0.001"): (LINES[1] | {"fillstyle": "none"}, 0.08, "rate that falls from 0.001"),
-    ("falling", "chosen"): (LINES[1], 0.24, "rate that falls from one chosen by other runs"),
+    ("constant", "0.001"): (FIRST | {"fillstyle": "none"}, -0.24, "constant rate of 0.001"),
+    ("constant", "chosen"): (FIRST, -0.08, "constant rate, chosen by other runs"),
+    ("falling", "0.001"): (SECOND | {"fillstyle": "none"}, 0.08, "rate that falls from 0.001"),
+    ("falling", "chosen"): (SECOND, 0.24, "rate that falls from one chosen by other runs"),
 }
 COMPARISONS = {  # of two trainings: the first minus the second
     "the rate alone": (("constant", "chosen"), ("constant", "0.001")),

@@ -45,7 +45,7 @@ def get_variant_model(n_timesteps, variant="standard", *, n_units=20):
         n_units: memory cells.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 1)`, output of the same shape, the
+        A compiled Keras model: input `(n_sequences, n_timesteps, 1)`, output of the same shape, the
         probabilities of label 1.
 
     Raises:

@@ -28,7 +28,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from scipy.special import expit  # the sigmoid
 
-from common.figures import LINES, draw_known, draw_means, set_heading
+from common.figures import LINE_STYLES, draw_known, draw_means, set_heading
 from common.files import save
 from common.floors import score_step_number
 from common.results import count, describe_runs, in_words, interval, with_interval
@@ -229,7 +229,7 @@ def draw_steps(tables):
     for column, (name, table) in zip(panels.T, tables.items(), strict=True):
         column[0].set_title(name if name == "set by hand" else f"trained ({name})")
         for axes, names in zip(column, contents.values(), strict=True):
-            for values, line in zip(names, LINES, strict=False):
+            for values, line in zip(names, LINE_STYLES, strict=False):
                 label = values.replace("_", " ")
                 axes.plot(table.step, table[values], label=label, markersize=4, **line)
             axes.grid(alpha=0.3)

@@ -112,8 +112,8 @@ def get_memory_model(n_timesteps, recurrent):
         recurrent: recurrent Keras layer without `return_sequences`.
 
     Returns:
-        A compiled Keras model: input `(n, n_timesteps, 2)`, output `(n, 1)`, the probabilities
-        of label 1.
+        A compiled Keras model: input `(n_sequences, n_timesteps, 2)`, output `(n_sequences, 1)`,
+        the probabilities of label 1.
     """
     output = layers.Dense(1, activation="sigmoid")
     model = keras.Sequential([keras.Input((n_timesteps, 2)), recurrent, output])
@@ -125,7 +125,7 @@ def score_bits(y, predictions):
     """Score predicted bits.
 
     Args:
-        y: bits 0 or 1, shape `(n, 1)`.
+        y: bits 0 or 1, shape `(n_sequences, 1)`.
         predictions: probabilities of 1, same shape.
 
     Returns:

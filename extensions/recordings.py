@@ -133,7 +133,7 @@ def hold_out(X, y, rng):
     """Split training recordings in two: some to train on, others to choose the learning rate.
 
     Args:
-        X: recordings, array of shape `(n, ...)`.
+        X: recordings, array of shape `(n_recordings, ...)`.
         y: their classes, shape `(n,)`.
         rng: as for `numpy.random.default_rng`.
 
@@ -152,7 +152,7 @@ def score_classes(y, probabilities):
 
     Args:
         y: the true classes, whole numbers from 0, shape `(n,)`.
-        probabilities: shape `(n, n_classes)`.
+        probabilities: shape `(n_recordings, n_classes)`.
 
     Returns:
         A dict of two floats: `loss`, the cross-entropy in nats, and `accuracy`.

@@ -173,7 +173,8 @@ def report_steps(view, known):
     """
     print(f"Mean absolute error at each time step, {view.words}:")
     table = summarize(pd.concat([view.scores, known]), ["step", "model"])
-    print(table.squeeze().unstack()[table.index.unique("model")].to_string())
+    names = table.index.unique("model")  # in their order: `unstack` sorts them
+    print(table["mean absolute error"].unstack()[names].to_string())
     steps = np.where(view.scores.step == 1, "the first step", "the later steps")
     for when, rows in view.scores.groupby(steps):
         means = rows.groupby(["model", "run"], as_index=False).absolute_error.mean()

@@ -231,7 +231,8 @@ def main(options):
     chosen = views[-1].pick(by_length)
     table = summarize(pd.concat([chosen.scores, known_by_length]), ["length", "model"])
     print(f"Accuracy by length, {chosen.words}:")
-    print(table.accuracy.unstack()[table.index.unique("model")].to_string())
+    names = table.index.unique("model")  # in their order: `unstack` sorts them
+    print(table["accuracy"].unstack()[names].to_string())
     of_first = views[-1].scores.query("model == 'bidirectional' and run == 1")
     predicted = predictions[of_first.learning_rate.item()] > 0.5
     print(f"One sequence of {new_length} time steps, longer than all that it was trained on:")

@@ -198,18 +198,19 @@ def test_losses_at_the_rates_of_a_view():
 
 def test_choices_in_print(monkeypatch, capsys):
     """A grid is too narrow from a quarter of the runs on; the counts are those of the table."""
-    rows = product("ba", [10], range(1, 9))
+    rows = product("ba", [10], range(1, 13))
     choices = pd.DataFrame(rows, columns=["model", "timesteps", "run"])
-    choices["learning_rate"] = [0.001] * 2 + [0.003] * 13 + [0.01]
-    choices["at_edge"] = [True] * 2 + [False] * 13 + [True]
+    choices["learning_rate"] = [0.001] * 3 + [0.003] * 20 + [0.01]
+    choices["at_edge"] = [True] * 3 + [False] * 20 + [True]
     monkeypatch.setattr(choosing, "tabulate_choices", lambda *arguments: choices)
-    choosing.print_choices(
-        make_scores(8, [0.01, 0.001, 0.003, 0.03], b=[0.3] * 4).assign(timesteps=10)
-    )
+    scores = make_scores(12, [0.01, 0.001, 0.003, 0.03], b=[0.3] * 4).assign(timesteps=10)
+    choosing.print_choices(scores)
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
     heading, rates, of_b, of_a, narrow = lines
     assert heading == "How often each learning rate was chosen:"
     assert rates.split() == ["0.001", "0.003", "0.01", "0.03"]
-    assert of_b.split() == ["b", "10", "2", "6", "0", "0"]
-    assert of_a.split() == ["a", "10", "0", "7", "1", "0"]
+    assert of_b.split() == ["b", "10", "3", "9", "0", "0"]
+    assert of_a.split() == ["a", "10", "0", "11", "1", "0"]
     assert narrow == "The grid is too narrow (runs that choose its edge): b 10 (25%)."
+    choosing.print_choices(scores[scores.run < 10])
+    assert "narrow" not in capsys.readouterr().out

@@ -1,11 +1,13 @@
 """Every script as a user runs it: options, errors, files, Ctrl-C."""
 
+import copy
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -145,16 +147,25 @@ ELSEWHERE = ["bilstm", "compare_directions"]
 
 
 @pytest.mark.parametrize("script", [script for script in TABLES if script not in ELSEWHERE])
+@pytest.mark.usefixtures("without_xla")
 def test_same_seed_same_files(script, run_script, tmp_path, monkeypatch, capsys):
-    """However many cores train. To save time, the second run compiles no model anew."""
+    """However many cores train. To save time, no copies share in it, and no model is traced anew.
+
+    (tests/test_training.py tries copies, and XLA.)
+    """
     compiled, prepare = [], training._prepare
+
+    def prepare_alone(name, model, example, n_runs, work):
+        work = copy.copy(work)
+        work.training = replace(work.training, copies={})
+        return prepare(name, model, example, n_runs, work)
 
     def prepare_and_keep(name, model, *others):
         compiled.append(model)
-        return prepare(name, model, *others)
+        return prepare_alone(name, model, *others)
 
     def prepare_again(name, model, *others):
-        return prepare(name, compiled.pop(0), *others)
+        return prepare_alone(name, compiled.pop(0), *others)
 
     output, again = tmp_path / "new" / "folder", tmp_path / "again"
     monkeypatch.setattr(training, "_prepare", prepare_and_keep)
@@ -189,6 +200,7 @@ def test_a_user_somewhere_else(run_script, tmp_path):
     assert contents(output) == contents(again)
 
 
+@pytest.mark.usefixtures("without_xla")
 def test_benchmark_names_what_is_absent(run_script, tmp_path, capsys):
     run_script("benchmarks.update_cost", *small("benchmarks.update_cost", tmp_path))
     out = capsys.readouterr().out

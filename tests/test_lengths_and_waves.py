@@ -19,6 +19,8 @@ from extensions.variable_length import (
     score_variable_length,
 )
 
+pytestmark = pytest.mark.usefixtures("without_xla")
+
 STEP, FORWARD, BOTH = "step number alone", "best possible forward", "best possible bidirectional"
 
 

@@ -28,6 +28,8 @@ from extensions.long_memory import (
 )
 from extensions.memory_report import PAIRS, PANELS, answer, get_median, tabulate_learned
 
+pytestmark = pytest.mark.usefixtures("without_xla")
+
 RNN, LSTM = "plain RNN as Keras starts it", "LSTM as Keras starts it"
 MIDDLE = "LSTM, bit in the middle"
 
@@ -63,6 +65,12 @@ def test_chrono_bias(longest):
     np.testing.assert_array_equal(bias[1], 0)
     np.testing.assert_array_equal(bias[0, 1000:], 0)
     assert np.exp(bias[0, :1000]).mean() == pytest.approx(longest / 2, rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 8), (3, 6), (2, 3, 6)])
+def test_chrono_bias_of_another_layer(shape):
+    with pytest.raises(ValueError, match="no bias of an LSTM or a GRU"):
+        ChronoBias(9)(shape)
 
 
 def state_after(layer, n_timesteps):

@@ -40,6 +40,8 @@ from extensions.recordings import (
     score_classes,
 )
 
+pytestmark = pytest.mark.usefixtures("without_xla")
+
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "extensions" / "data" / "japanese_vowels.csv.gz"
 SCRIPT = "extensions.classify_recordings"
@@ -449,9 +451,10 @@ def test_held_out_recordings_choose_and_the_same_seed(
     assert (chosen, loss) == ((True, "0.010") if n_runs == 2 else (False, "0.002"))
     model = keras.models.load_model(tmp_path / "results" / "classify_recordings.keras")
     assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
-    contents = {file: file.read_bytes() for file in (tmp_path / "results").iterdir()}
-    run_on_slopes(run_script, tmp_path, *options)
-    assert contents == {file: file.read_bytes() for file in contents}
+    if n_runs == 2:
+        contents = {file: file.read_bytes() for file in (tmp_path / "results").iterdir()}
+        run_on_slopes(run_script, tmp_path, *options)
+        assert contents == {file: file.read_bytes() for file in contents}
 
 
 def test_figure_over_epochs():

@@ -11,6 +11,8 @@ from scipy import stats
 from extensions import compare_schedules
 from extensions.compare_schedules import RECIPE, SCHEDULES, decay
 
+pytestmark = pytest.mark.usefixtures("without_xla")
+
 
 def test_a_decay_is_that_of_keras():
     schedule = keras.optimizers.schedules.CosineDecay(0.3, 6)

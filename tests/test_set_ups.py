@@ -153,7 +153,7 @@ def test_a_notebook(run_cell, tmp_path):
     assert not images(outputs) and not errors(outputs)
     assert printed(outputs).rstrip().endswith(f"{tmp_path / 'bilstm_losses.csv'}")
 
-    outputs = run_cell(f"%run compare_directions.py {options} --runs 2 --show")
+    outputs = run_cell(f"%run data.py --output '{tmp_path}' --show")
     assert len(images(outputs)) == 1 and not errors(outputs)
     outputs = run_cell(f"%run -m extensions.inside_lstm -- {options} --runs 2")
     assert (tmp_path / "inside_lstm.png").exists() and not errors(outputs)

@@ -19,6 +19,8 @@ from extensions.find_smaller_model import DISTANCES, KEYS, find_errors
 from extensions.inside_lstm import BEST, OTHERS, run_lstm
 from lstm_forward import get_lstm_model
 
+pytestmark = pytest.mark.usefixtures("without_xla")
+
 
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (7, 1, 20), (12, 3, 5)])
 def test_numpy_cell_is_keras_cell(sizes):
