@@ -26,11 +26,13 @@ import pandas as pd
 
 from common.choosing import choose_rates, draw_choosers, get_keys
 from common.command_line import make_parser, read_options, run
+from common.figures import LINE_STYLES, set_heading
 from common.files import save
 from common.results import count, interval
 
 ROOT = Path(__file__).parents[1]
 N_DRAWS = 2000
+FIRST, SECOND = (style | {"linestyle": ""} for style in LINE_STYLES[:2])  # points alone
 N_FRESH = 400_000  # draws of four runs, for what the intervals estimate
 # The pairs that the answers of extensions.compare_learning_rates compare.
 PAIRS = [
@@ -152,18 +154,21 @@ def main(options):
 
 def draw(coverage):
     """Draw the coverage of each pair by either way, a panel for each number of runs."""
-    figure, all_axes = plt.subplots(1, 2, figsize=(9, 4.5), sharey=True, layout="constrained")
+    figure, all_axes = plt.subplots(
+        1, 2, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained"
+    )
     for axes, (n_runs, rows) in zip(all_axes, coverage.groupby("runs"), strict=True):
-        axes.plot(rows.coverage, rows.pair, "o", label="a rate chosen by three other runs")
-        axes.plot(rows.coverage_of_usual_way, rows.pair, "x", label="one rate for all runs")
+        axes.plot(rows.coverage, rows.pair, **FIRST, label="a rate chosen by three other runs")
+        axes.plot(rows.coverage_of_usual_way, rows.pair, **SECOND, label="one rate for all runs")
         axes.axvline(0.95, color="black", linewidth=0.9)
         axes.set_title(f"{n_runs} runs", fontsize="medium")
-        axes.set_xlabel("share of intervals that cover")
+        axes.set_xlabel("share of intervals")
         axes.grid(alpha=0.3)
     all_axes[0].invert_yaxis()
     handles, labels = all_axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
-    figure.suptitle("How often nominal 95% intervals cover what they estimate")
+    question = "How often does a 95% interval contain what it estimates?"
+    set_heading(figure, question, f"share of {N_DRAWS:,} draws; line: 95%")
     return figure
 
 

@@ -112,6 +112,12 @@ def both_seeds(heading, *rows):
     table([heading, "seed 0", "seed 1", "both"], cells)
 
 
+def coverage():
+    """Return how many of the intervals contain what they estimate: `91% to 96%`."""
+    shares = pd.read_csv(FOLDER / "interval_coverage_coverage_seed0.csv").coverage
+    return f"{shares.min():.0%} to {shares.max():.0%}"
+
+
 def seconds(*scripts):
     """Return about how long some scripts take on two cores: `70 seconds`, or `3 minutes`."""
     times = pd.read_csv(FOLDER / "seconds.csv", index_col="script").processor_seconds

@@ -50,6 +50,7 @@ LONG = {  # only with --all
     ).split(),
     "extensions.compare_settings": [],
     "extensions.compare_schedules": [],
+    "benchmarks.interval_coverage": [],
 }
 TIMES = {  # only where they are named
     "benchmarks.update_cost": [],
@@ -104,7 +105,7 @@ def main():
     )
     parser.add_argument("--seed", type=int, default=0, help="of all scripts (default: 0)")
     parser.add_argument("--output", default="results", help="folder (default: results)")
-    parser.add_argument("--all", action="store_true", help="run the three long scripts as well")
+    parser.add_argument("--all", action="store_true", help="run the long scripts as well")
     known = {script.split(".")[-1]: script for script in SCRIPTS | LONG | TIMES}
     help = f"to run these alone: {', '.join(known)}"
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help=help)

@@ -63,6 +63,7 @@ TABLES = {  # that are small enough as they are
     "long_memory": ["learned"],
     "compare_settings": ["verdicts"],
     "compare_schedules": ["verdicts", "levels"],
+    "interval_coverage": ["coverage"],
 }
 TIMES = {  # the same for all seeds
     "update_cost": ["seconds"],

@@ -460,7 +460,8 @@ before, modules = state(), set(sys.modules)
 import common.fitting, common.training
 assert state() == before
 files = {name: getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - modules}
-ours = {name for name, file in files.items() if str(file).startswith(os.getcwd())}
+folders = os.getcwd(), os.path.join(os.getcwd(), "common")  # but not those of an environment there
+ours = {name for name, file in files.items() if os.path.dirname(str(file)) in folders}
 assert ours == {"common", "common.fitting", "common.training"}, ours
 """
 
