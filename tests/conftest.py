@@ -1,3 +1,4 @@
+import gc
 import os
 import runpy
 import signal
@@ -15,6 +16,11 @@ os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has
 flags = get_xla_flags().replace("optimization_level=1", "optimization_level=0")
 if flags:
     os.environ.setdefault("XLA_FLAGS", flags)
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what has been loaded until now: that stays to the end."""
+    gc.freeze()
 
 
 @pytest.fixture
