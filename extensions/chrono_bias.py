@@ -36,7 +36,7 @@ class ChronoBias(keras.initializers.Initializer):
         """
         n_gates = 4 if len(shape) == 1 else 3
         if shape[-1] % n_gates or (n_gates == 3 and (len(shape) != 2 or shape[0] != 2)):
-            raise ValueError(f"shape {tuple(shape)} is that of no bias of an LSTM or a GRU")
+            raise ValueError(f"no bias of an LSTM or a GRU has the shape {tuple(shape)}")
         # A new initializer for each call, as one initializer always draws the same values.
         draw_times = keras.initializers.RandomUniform(1, max(self.longest - 1, 1))
         keep = ops.log(draw_times((shape[-1] // n_gates,), dtype))
