@@ -164,27 +164,26 @@ ELSEWHERE = ["bilstm", "compare_directions"]
 def test_same_seed_same_files(script, run_script, tmp_path, monkeypatch, capsys):
     """However many cores train.
 
-    To save time, only the first model of each comparison is trained, no copies share in it, and the
-    second run compiles no model anew. (tests/test_training.py tries what is left out here.)
+    To save time, only the first model of a script is trained, no copies share in it, and the second
+    run compiles no model anew. (tests/test_training.py tries what is left out here.)
     """
-    works, models, prepare = [], [], training._prepare
+    kept, prepare = [], training._prepare
 
-    def prepare_alone(name, model, idle, example, n_runs, work):
-        if idle is not None:
-            model._compiled_training = idle
+    def prepare_alone(name, model, example, n_runs, work):
         work = copy.copy(work)
         work.training = replace(work.training, copies={})
-        return prepare(name, model, example, n_runs, work)
+        return [*prepare(name, model, example, n_runs, work)]
 
     def prepare_and_keep(name, model, example, n_runs, work):
-        is_first = not works or works[-1] is not work
         settings = work.training.batch_size, work.training.metrics
-        works.append(work)
-        models.append((model, None if is_first else IdleTraining(model, *settings)))
-        return prepare_alone(name, *models[-1], example, n_runs, work)
+        model._compiled_training = IdleTraining(model, *settings) if kept else None
+        shares = prepare_alone(name, model, example, n_runs, work)
+        kept.append((model, model._compiled_training))
+        return shares
 
-    def prepare_again(name, model, *others):
-        return prepare_alone(name, *models.pop(0), *others)
+    def prepare_again(name, _, *others):
+        model, model._compiled_training = kept.pop(0)
+        return prepare_alone(name, model, *others)
 
     output, again = tmp_path / "new" / "folder", tmp_path / "again"
     monkeypatch.setattr(training, "_prepare", prepare_and_keep)
@@ -193,7 +192,7 @@ def test_same_seed_same_files(script, run_script, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(training, "_prepare", prepare_again)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     run_script(script, *small(script, again))
-    assert contents(again) == contents(output) and not models
+    assert contents(again) == contents(output) and not kept
 
 
 def test_a_user_somewhere_else(tmp_path):

@@ -198,6 +198,7 @@ def test_names():
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
 @pytest.mark.filterwarnings("error::DeprecationWarning:snippet")
+@pytest.mark.usefixtures("without_xla")
 def test_snippets_run_in_an_empty_folder(snippet, tmp_path, monkeypatch):
     """With the builder pasted in where the snippet says so, and the one file to be copied."""
     paste = "# paste get_bi_lstm_model from bilstm.py here\n"
