@@ -5,6 +5,7 @@ import sys
 from argparse import Namespace
 from importlib.util import find_spec
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ from benchmarks import whole_scripts
 from benchmarks.experiments import EXPERIMENTS
 from data import get_sequences
 
+keras.utils.set_random_seed(0)  # the initial weights
 MODELS = compare_directions.get_models(10) | compare_merge_modes.get_models(10)
 X, y = get_sequences(24, 10, 0)
 BATCHES = [array.reshape(6, 4, 10, 1).astype(np.float32) for array in (X, y)]  # of an update
@@ -81,7 +83,7 @@ def test_pytorch_begins_and_trains_as_keras(losses, tmp_path):
     for name in MODELS:
         check_weights(name, [found[key] for key in given if key.rstrip("0123456789") == name])
         # PyTorch adds Adam's epsilon after it has corrected the bias, Keras before.
-        assert found[name].mean() == pytest.approx(losses[name], abs=5e-4)
+        assert found[name].mean() == pytest.approx(losses[name], abs=2e-3)
 
 
 @needs_jax
