@@ -32,8 +32,8 @@ from common.results import count, interval
 
 ROOT = Path(__file__).parents[1]
 N_DRAWS = 2000
-FIRST, SECOND = (style | {"linestyle": ""} for style in LINE_STYLES[:2])  # points alone
 N_FRESH = 400_000  # draws of four runs, for what the intervals estimate
+FIRST, SECOND = (style | {"linestyle": ""} for style in LINE_STYLES[:2])  # points alone
 # The pairs that the answers of extensions.compare_learning_rates compare.
 PAIRS = [
     ("lstm_back_aligned", "lstm_forw"),

@@ -10,7 +10,7 @@ cores.
     python -m benchmarks.whole_scripts --frameworks --runs 3
 
 trains the same models in PyTorch and in JAX as well, if they are installed (`pip install torch
-jax`), and does all that in three rounds: about 15 minutes. A process that does not end within five
+jax`), and does all that in three rounds: about 8 minutes. A process that does not end within five
 minutes is stopped, and counted.
 """
 

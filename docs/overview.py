@@ -5,7 +5,7 @@
 
 trains the tutorial's three models as compare_directions.py does, on 250 sequences, at the
 tutorial's learning rate and at eight others. The last panel shows the results of
-extensions/variable_length.py, from its tables in the same folder. It takes about 40 seconds on 2
+extensions/variable_length.py, from its tables in the same folder. It takes about 50 seconds on 2
 CPU cores.
 """
 

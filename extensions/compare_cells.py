@@ -6,7 +6,7 @@ trains the three recurrent layers of Keras, forward and bidirectional, 30 times 
 updates of one sequence: 3,000 different sequences once, 300 sequences ten times, or 30 sequences a
 hundred times, at six learning rates. Where three other runs choose the rate of each run, expect a
 higher loss from the plain RNN than from the other two, and a lower loss from the GRU than from the
-LSTM only with 30 sequences. It takes about 100 seconds on 2 CPU cores. The script prints the time
+LSTM only with 30 sequences. It takes about 120 seconds on 2 CPU cores. The script prints the time
 per update, but saves it in no file, because it differs each time.
 """
 

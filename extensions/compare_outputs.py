@@ -11,7 +11,7 @@ Expect no difference between the first two, as `Dense` treats every time step by
 state alone is a harder problem, but it can be learned. At 0.001 it has the same test loss after
 1,000 sequences and twice the loss after 30,000. Where three other runs choose the rate of each run,
 it has more than twice the loss after 1,000, and a slightly higher one after 30,000. It takes about
-90 seconds on 2 CPU cores.
+140 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds

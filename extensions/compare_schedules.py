@@ -12,7 +12,7 @@ and a falling rate, from 0.001 and from a rate chosen by three other runs.
 
 Expect that it takes both: for all four models a chosen rate that falls is best. A larger constant
 rate helps only the smallest model. A rate that falls from 0.001 helps little or does harm. It takes
-about 8 minutes on 2 CPU cores.
+about 6 minutes on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
