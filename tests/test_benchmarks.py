@@ -12,9 +12,12 @@ import pytest
 
 import compare_directions
 import compare_merge_modes
-from benchmarks import whole_scripts
+from benchmarks import update_cost, whole_scripts
 from benchmarks.experiments import EXPERIMENTS
+from benchmarks.whole_scripts import PACKAGES
+from common.training import train_model
 from data import get_sequences
+from lstm_forward import get_lstm_model
 
 keras.utils.set_random_seed(0)  # the initial weights
 MODELS = compare_directions.get_models(10) | compare_merge_modes.get_models(10)
@@ -28,6 +31,22 @@ ROOT = whole_scripts.ROOT
 def test_all_models_of_the_scripts_are_in_the_experiments():
     assert EXPERIMENTS["compare_directions"][0] == list(compare_directions.get_models(10))
     assert EXPERIMENTS["compare_merge_modes"][0] == list(compare_merge_modes.get_models(10))
+
+
+def get_small_model():
+    keras.utils.set_random_seed(1)
+    return get_lstm_model(10, n_units=3)
+
+
+@pytest.fixture(scope="module")
+def mean_loss():
+    return train_model(get_small_model(), X[:6], y[:6]).mean()
+
+
+@pytest.mark.parametrize("name", update_cost.WAYS)
+def test_all_ways_of_keras_train_alike(name, mean_loss):
+    way, _ = update_cost.WAYS[name]
+    assert way(get_small_model(), X[:6], y[:6]) == pytest.approx(mean_loss, abs=1e-4)
 
 
 def fit_models(epsilon=1e-7):
@@ -203,6 +222,25 @@ def test_comparison_with_the_machine_of_the_pages(tmp_path):
     )
     failed = whole_scripts.compare_machines(rows("one", "Keras", np.nan), tmp_path)
     assert failed.startswith("No script has ended")
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_cost_of_updates(tmp_path, monkeypatch, capsys):
+    """Two of the ways, and the frameworks that there are."""
+    ways = {name: update_cost.WAYS[name] for name in ("train_on_batch", "train_model")}
+    monkeypatch.setattr(update_cost, "WAYS", ways)
+    options = Namespace(timesteps=4, units=3, sequences=6, learning_rate=0.02, runs=1)
+    options.__dict__ |= {"output": tmp_path, "seed": 0, "show": False, "name": "update_cost"}
+    update_cost.main(options)
+    table = pd.read_csv(tmp_path / "update_cost_seconds.csv")
+    assert table.columns.tolist() == ["way", "round", "ms_per_update", "fixed_seconds"]
+    absent = [way for way, package in PACKAGES.items() if find_spec(package) is None]
+    present = [way for way in update_cost.FRAMEWORKS if way not in absent]
+    assert table.way.tolist() == [*ways, *present]
+    assert table.notna().all(axis=None)
+    out = capsys.readouterr().out
+    assert [way for way in PACKAGES if f"{way}: absent" in out] == absent
+    assert (tmp_path / "update_cost.png").exists()
 
 
 def test_absent_frameworks_are_named_and_all_is_saved(tmp_path, monkeypatch, capsys):

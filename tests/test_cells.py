@@ -20,6 +20,7 @@ from extensions.compare_cells import (
 from extensions.compare_variants import get_variant_model
 from extensions.variant_cell import VARIANTS, VariantCell
 
+pytestmark = pytest.mark.usefixtures("without_xla")
 N_UNITS = 5
 
 

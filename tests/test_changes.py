@@ -13,6 +13,7 @@ from data import get_sequence, get_sequences
 from extensions.compare_cells import get_cell_model
 from lstm_forward import get_lstm_model
 
+pytestmark = pytest.mark.usefixtures("without_xla")
 X, y = get_sequences(8, 6, 0)
 KERAS = tuple(int(number) for number in keras.__version__.split(".")[:2])
 FIRST_WITH_BUG = 3, 14  # of TimeDistributed

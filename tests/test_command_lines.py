@@ -1,7 +1,6 @@
 """Every script as a user runs it: options, errors, files, Ctrl-C."""
 
 import copy
-import importlib.util
 import os
 import signal
 import subprocess
@@ -15,8 +14,6 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from benchmarks.update_cost import FRAMEWORKS, WAYS
-from benchmarks.whole_scripts import PACKAGES
 from common import training
 from common.command_line import OPTIONS, make_parser, read_options
 
@@ -44,7 +41,7 @@ SMALL = {
     "extensions.sine_to_cosine": MANY_RATES,
     "extensions.train_to_the_end": MANY_RATES,
     "extensions.variable_length": MANY_RATES,
-    # The files of these are tried elsewhere: here below, in test_recordings, in test_coverage.
+    # The files of these are tried in test_benchmarks, in test_recordings and in test_coverage.
     "benchmarks.update_cost": ONE_RUN.replace("--batch-size 2", "--runs 1"),
     "extensions.classify_recordings": "--data none.csv --label kind --units 3 --epochs 2 --runs 2",
     "benchmarks.interval_coverage": "--runs 2 --scores none.csv",
@@ -164,10 +161,14 @@ ELSEWHERE = ["bilstm", "compare_directions"]
 def test_same_seed_same_files(script, run_script, tmp_path, monkeypatch, capsys):
     """However many cores train.
 
-    To save time, only the first model of a script is trained, no copies share in it, and the second
-    run compiles no model anew. (tests/test_training.py tries what is left out here.)
+    To save time and memory, only the first model of a script is trained, no copies share in it, the
+    second run compiles no model anew, and at most 100 sequences test it. (tests/test_training.py
+    tries what is left out here.)
     """
-    kept, prepare = [], training._prepare
+    kept, prepare, make_get_data = [], training._prepare, training.make_get_data
+
+    def make_get_few(draw, n_train, n_test=100):
+        return make_get_data(draw, n_train, min(n_test, 100))
 
     def prepare_alone(name, model, example, n_runs, work):
         work = copy.copy(work)
@@ -186,6 +187,7 @@ def test_same_seed_same_files(script, run_script, tmp_path, monkeypatch, capsys)
         return prepare_alone(name, model, *others)
 
     output, again = tmp_path / "new" / "folder", tmp_path / "again"
+    monkeypatch.setattr(training, "make_get_data", make_get_few)
     monkeypatch.setattr(training, "_prepare", prepare_and_keep)
     run_script(script, *small(script, output))
     check_files(script, output, capsys.readouterr().out)
@@ -222,18 +224,6 @@ def test_a_user_somewhere_else(tmp_path):
     assert out.count("  right\n") + out.count("  wrong\n") == 10
     finish(begin("compare_directions", again), "compare_directions", again)
     assert contents(again).items() <= contents(output).items()
-
-
-@pytest.mark.usefixtures("without_xla")
-def test_benchmark_names_what_is_absent(run_script, tmp_path, capsys):
-    run_script("benchmarks.update_cost", *small("benchmarks.update_cost", tmp_path))
-    out = capsys.readouterr().out
-    table = pd.read_csv(tmp_path / "update_cost_seconds.csv")
-    assert table.columns.tolist() == ["way", "round", "ms_per_update", "fixed_seconds"]
-    absent = {way for way in FRAMEWORKS if importlib.util.find_spec(PACKAGES[way]) is None}
-    assert {way for way in FRAMEWORKS if f"{way}: absent" in out} == absent
-    assert table.way.tolist() == [*WAYS, *(way for way in FRAMEWORKS if way not in absent)]
-    assert (tmp_path / "update_cost.png").exists()
 
 
 def test_seeds_and_learning_rates_differ(run_script, tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 """Small models, the LSTM set by hand, what happens inside the cell; sizes and output layers."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 from types import SimpleNamespace
 
 import keras
@@ -221,17 +221,11 @@ def test_which_trainings_are_made(monkeypatch):
     assert scores.seconds.tolist() == [10 * 0.25] * 2 + [30 * 0.25] * 2 + [30 * 1.0] * 4
 
 
-@pytest.fixture(scope="module")
-def trained():
-    """The recipe and one cell, trained a little: models, options, scores and weights."""
+def test_errors_are_those_of_each_training():
     options = SimpleNamespace(timesteps=3, sequences=(200,), batch_size=(4,), runs=3, seed=5)
     options.learning_rate = (0.001, 0.3)
     models = find_smaller_model.get_models(options.timesteps, (1, 4))
-    return models, options, *find_smaller_model.train_all(models, options)
-
-
-def test_errors_are_those_of_each_training(trained):
-    models, options, scores, weights = trained
+    scores, weights = find_smaller_model.train_all(models, options)
     assert scores.columns.tolist()[:7] == [*KEYS, "run", "learning_rate"]
     assert len(scores) == len(weights) == 3 * 2 * 3
     falling = scores[scores.learning_rate == 0.3]
@@ -244,13 +238,22 @@ def test_errors_are_those_of_each_training(trained):
         np.testing.assert_allclose(shares, 1 - rows.accuracy, atol=0.015)
 
 
-def test_falling_rates_are_chosen_by_whole_sequences_right(trained, capsys):
-    models, options, scores, _ = trained
-    better = scores.learning_rate == 0.3  # but the loss is higher
-    scores = scores.assign(sequence_accuracy=0.5 + better / 4, loss=1.0 + better)
-    reported = find_smaller_model.report(scores, models, {"loss": 0.5}, options)
+def test_falling_rates_are_chosen_by_whole_sequences_right(capsys, monkeypatch):
+    monkeypatch.setattr(find_smaller_model, "time_trainings", lambda models, *_: {"m": [0.5, 0.5]})
+    options = SimpleNamespace(timesteps=3, runs=3, seed=5)
+    trainings = [("constant", 0.001), ("falling", 0.001), ("falling", 0.3)]
+    keys = dict(zip(KEYS[:4], ("m", 14, 8, 4), strict=True))
+    scores = [
+        keys | {"schedule": schedule, "learning_rate": rate, "run": run}
+        for (schedule, rate), run in product(trainings, (1, 2, 3))
+    ]
+    better = np.repeat([False, False, True], 3)  # but the loss is higher
+    scores = pd.DataFrame(scores).assign(update=2, accuracy_on_100=1.0, loss=1.0 + better)
+    scores["sequence_accuracy"] = 0.5 + better / 4
+    reported = find_smaller_model.report(scores, {"m": None}, {"loss": 0.5}, options)
     assert set(reported[reported.schedule == "falling"].learning_rate) == {0.3}
-    assert reported.groupby(KEYS).size().tolist() == [3] * 4 and (reported.seconds > 0).all()
+    assert reported.schedule.value_counts().to_dict() == {"constant": 3, "falling": 3}
+    assert reported.seconds.tolist() == [1.0] * 6
     assert "rates at a rate chosen by the other runs, mean of 3 runs" in capsys.readouterr().out
 
 
