@@ -148,7 +148,9 @@ def main(options):
     print(coverage.round(3).to_string(index=False))
     low = coverage[coverage.coverage < 0.90 - error]
     names = [f"{row.pair} ({row.runs} runs, {row.coverage:.2f})" for row in low.itertuples()]
-    print(f"Answer: pairs below 0.90 by more than that error: {', '.join(names) or 'none'}.")
+    print(
+        f"Answer: pairs of models whose share is clearly below 0.90: {', '.join(names) or 'none'}."
+    )
     save(options, draw(coverage), coverage=coverage)
 
 

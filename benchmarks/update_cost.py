@@ -2,13 +2,13 @@
 
     python -m benchmarks.update_cost
 
-trains the forward LSTM of lstm_forward.py, one sequence per update, in each way there is: as the
+trains the forward LSTM of lstm_forward.py, one sequence per update, in several ways: as the
 tutorial does, with Keras' other methods, and with common/training.py. Each way trains a new model
 on two numbers of sequences: the difference gives the time per update, the rest is the fixed cost
 (to trace and to compile). The ways take turns, so that other work of the machine slows all of them
 alike. The programs for PyTorch and JAX of this folder take part if the packages are installed
 (`pip install torch jax`), each in a process of its own: PyTorch and TensorFlow in one process can
-end it. It takes about 3 minutes on 2 CPU cores.
+crash it. It takes about 3 minutes on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds

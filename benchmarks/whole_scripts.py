@@ -3,9 +3,8 @@
     python -m benchmarks.whole_scripts
 
 runs the four scripts of the tutorial and lesson 10's recipe, each in a process of its own. It
-prints their seconds beside those of the machine that the times on the pages are of, and how many
-times as long this machine takes. Close other programs first. It takes about a minute on 2 CPU
-cores.
+prints how long they take here and on the machine that the pages report, and the ratio of the two.
+Close other programs first. It takes about a minute on 2 CPU cores.
 
     python -m benchmarks.whole_scripts --frameworks --runs 3
 
@@ -196,7 +195,7 @@ def main(options):
     print(f"Seconds of whole processes, median (smallest to largest), {options.runs} rounds:")
     print(tabulate(seconds).to_string())
     if options.frameworks:
-        print("Mean test loss, that one sees that all train alike:")
+        print("Mean test loss; the frameworks should agree to within their intervals:")
         of_all = losses.pivot(index=["script", "model"], columns="framework", values="loss")
         print(of_all.to_string())
     print(compare_machines(seconds, ROOT / "docs" / "summaries"))

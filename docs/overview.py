@@ -65,7 +65,7 @@ def draw(losses, views, lengths, known):
     left.set_ylabel("training loss (cross-entropy, nats)")
     middle.tick_params(labelleft=False)  # as on the left
     right.set(xlabel="sequence length (time steps)", ylabel="accuracy (share of time steps right)")
-    titles = views[0].words, "each at a rate of its own", "when the end decides"
+    titles = views[0].words, "each at a rate of its own", "labels depend on what comes later"
     for axes, title in zip(figure.axes, titles, strict=True):
         axes.set_title(title, fontsize="medium")
     runs = f"{describe_runs(losses.run.max())}; right: {describe_runs(lengths.run.max())}"

@@ -262,7 +262,7 @@ def recipe():
 
 
 def schedules():
-    """Write what the rate and its fall do to the share of whole sequences right, for each model."""
+    """Write what the rate and its decay do to the share of whole sequences right, by model."""
     ours, theirs = (
         facts[(facts.measure == "sequence_accuracy") & (facts.comparison != "both")]
         .set_index(["model", "comparison"])

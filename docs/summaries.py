@@ -74,7 +74,7 @@ ANSWERS = (  # so begin the lines to keep
     "On 1,000 new",
     "By the step number",
     "The smallest",
-    "The most right",
+    "The most accurate",
     "What 100%",
 )
 TIME = re.compile(r", [\d.e+-]+ seconds")  # differs each time

@@ -7,7 +7,7 @@ trains the directions, the merge modes and the cells 30 times at each of eleven 
 the last 100 updates is below the loss of the step number alone.
 
 At 0.001, the tutorial's rate, expect a lower test loss from the bidirectional LSTM than from the
-forward one: 0.13 against 0.19. The bidirectional LSTM also learns sooner, in about a third of the
+forward one: 0.13 against 0.19. The bidirectional LSTM also learns sooner, in about a quarter of the
 updates. At a rate chosen by other runs, expect no clear difference in the test loss. It takes about
 80 seconds on 2 CPU cores.
 """

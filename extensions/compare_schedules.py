@@ -1,4 +1,4 @@
-"""Is it the larger learning rate, or that it falls?
+"""Is it the larger learning rate, or its decay?
 
 Lesson 10's recipe trains with a constant learning rate of 0.001. Models get more whole sequences
 right with a rate that starts larger and falls to 0, along half a cosine. Which of the two helps?
@@ -61,8 +61,8 @@ LOOKS = {  # in the figure, of each training: its style, its height in the row, 
 }
 COMPARISONS = {  # of two trainings: the first minus the second
     "the rate alone": (("constant", "chosen"), ("constant", "0.001")),
-    "the fall alone": (("falling", "0.001"), ("constant", "0.001")),
-    "the fall, at chosen rates": (("falling", "chosen"), ("constant", "chosen")),
+    "the decay alone": (("falling", "0.001"), ("constant", "0.001")),
+    "the decay, at chosen rates": (("falling", "chosen"), ("constant", "chosen")),
     "both": (("falling", "chosen"), ("constant", "0.001")),
 }
 
@@ -191,7 +191,7 @@ def tabulate_levels(reported):
 
 
 def tabulate_verdicts(reported):
-    """Tabulate what the rate alone does, what the fall alone does, and what both do.
+    """Tabulate what the rate alone does, what the decay alone does, and what both do.
 
     Args:
         reported: as for `tabulate_levels`.
@@ -251,7 +251,7 @@ def draw(levels):
     conditions = describe_runs(n_runs)
     if levels.runs.min() < n_runs:
         conditions += f" (of {RECIPE}: {levels.runs.min()} runs)"
-    set_heading(figure, "Is it the larger learning rate, or that it falls to 0?", conditions)
+    set_heading(figure, "Is it the larger learning rate, or its decay to 0?", conditions)
     return figure
 
 

@@ -190,11 +190,11 @@ def answer(verdicts):
                 f"{row.setting}, {row.update:,} updates ({row.words})"
                 for row in against.itertuples()
             ]
-            lines.append(
-                f"Answer, {claim}, {one} minus {other}, {view}: of {len(rows)} comparisons"
-                f" {outcome_counts}. The claim says {claimed}; against it:"
-                f" {'; '.join(named) or 'none'}."
-            )
+            found = f"{len(rows)} comparisons: {outcome_counts}"
+            said = f"The claim says {claimed}; against it: {'; '.join(named) or 'none'}."
+            if claimed == "nothing":
+                said = "The claim says nothing about this pair."
+            lines.append(f"Answer, {claim}, {one} minus {other}, {view}, {found}. {said}")
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ chosen. An LSTM of one cell whose weights are set by hand is compared with them.
 
 Expect that the recipe gets 92% of whole sequences right, a forward LSTM of a single cell, with 14
 parameters, 95%, the best trained model 98%, and the one set by hand all. Does the larger rate help,
-or its fall? See extensions/compare_schedules.py. It takes about 130 seconds on 2 CPU cores. The
+or its decay? See extensions/compare_schedules.py. It takes about 130 seconds on 2 CPU cores. The
 training times differ each time, so they are printed but not saved.
 """
 
@@ -167,8 +167,8 @@ def recommend(scores):
     Returns:
         Dict of DataFrames with some rows of scores: `recipe`, the largest model at the constant
         rate; and, of the other models whose mean over the runs is at least the recipe's, the
-        `smallest`, the `fastest` to train and the `most right`. These three are absent if there is
-        no such model.
+        `smallest`, the `fastest` to train and the `most accurate`. These three are absent if there
+        is no such model.
     """
     means = scores.groupby(KEYS, sort=False)[["sequence_accuracy", "seconds"]].mean().reset_index()
     recipe = means[means.schedule == "constant"].sort_values(KEYS[1:4]).iloc[-1]
@@ -178,7 +178,7 @@ def recommend(scores):
     if len(others):
         found["smallest"] = others.loc[others.parameters.idxmin()]
         found["fastest"] = others.loc[others.seconds.idxmin()]
-        found["most right"] = others.iloc[0]
+        found["most accurate"] = others.iloc[0]
     return {name: scores[(scores[KEYS] == row[KEYS]).all(axis=1)] for name, row in found.items()}
 
 
@@ -201,7 +201,9 @@ def answer(found):
     lines = [f"Answer: the lesson's recipe, {describe(recipe)}."]
     for name, rows in list(found.items())[1:]:
         difference = rows.sequence_accuracy.to_numpy() - recipe.sequence_accuracy.to_numpy()
-        lines.append(f"The {name}, {describe(rows)}; minus the recipe's: {in_words(difference)}.")
+        lines.append(
+            f"The {name}, {describe(rows)}; compared with the recipe: {in_words(difference)}."
+        )
     if len(found) == 1:
         lines.append("No other model gets as many whole sequences right.")
     return "\n".join(lines)
@@ -215,15 +217,16 @@ def answer_perfect(errors, by_hand, nearest):
         by_hand: dict of the scores of the model set by hand.
         nearest: the smallest distance of a sum from the limit in N_TEST sequences.
     """
-    best = "most right" if "most right" in set(errors.model) else "recipe"
+    best = "most accurate" if "most accurate" in set(errors.model) else "recipe"
     of_best = errors[errors.model == best].groupby("distance")[["wrong", "steps"]].sum()
     rates = of_best.wrong / of_best.steps
-    safe = [f"at {start:g} and more" for start in rates.index if (rates.loc[start:] < 0.01).all()]
+    safe = [start for start in rates.index if (rates.loc[start:] < 0.01).all()]
+    where = f"where the distance is {safe[0]:g} or more, it" if safe else "it never"
     return (
         f"What 100% on {N_TEST:,} sequences takes: some sum comes within {nearest:.1g} of the"
         f" limit. Of the time steps whose sum is within {DISTANCES[1]:g} of the limit, the most"
-        f" right trained model gets {rates.iloc[0]:.0%} wrong; it gets fewer than 1% wrong"
-        f" {safe[0] if safe else 'at no distance'}. The LSTM set by hand gets"
+        f" accurate trained model gets {rates.iloc[0]:.0%} wrong; {where} gets fewer than 1% wrong."
+        " The LSTM set by hand gets"
         f" {round(by_hand['sequence_accuracy'] * N_BY_HAND):,} of {N_BY_HAND:,} sequences right."
     )
 

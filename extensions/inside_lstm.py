@@ -205,13 +205,14 @@ def answer(models, by_step):
         f"Answer: in {n_models}, the cell whose state follows the cumulative sum best has a"
         f" correlation of {at_weakest(BEST)} with it at step {means.idxmin()}, where it is weakest;"
         f" the median of the other cells there has {at_weakest(OTHERS, 'none')}."
-        f" The accuracy is {with_interval(models.accuracy, share=True)}; with that cell held at"
-        f" its mean {with_interval(models.held, share=True)}; that, minus the accuracy with another"
-        f" cell held (median): {in_words(difference)}. It is the cell that costs most to hold in"
-        f" {(models['rank'] == 1).sum()} of {n_models}."
+        f" The accuracy is {with_interval(models.accuracy, share=True)}, and"
+        f" {with_interval(models.held, share=True)} if this cell is held at its mean. The second"
+        f" accuracy minus that with another cell held (median): {in_words(difference)}."
+        f" In {(models['rank'] == 1).sum()} of {n_models}, no other cell lowers the accuracy more"
+        " if it is held."
     )
     _, high = interval(difference)
-    return text + (" So that cell is not the only one that keeps the sum." if high >= 0 else "")
+    return text + (" So this cell is not the only one that keeps the sum." if high >= 0 else "")
 
 
 def draw_steps(tables):

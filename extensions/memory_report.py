@@ -128,8 +128,8 @@ def answer(view, fewest_updates):
     within = view.scores.assign(updates_to_learn=updates.where(updates <= fewest_updates, np.inf))
     for n_timesteps, scores in within.groupby("timesteps"):
         lines += [
-            f"Answer, {n_timesteps} time steps, within {fewest_updates:,} updates, {one}, beside"
-            f" {other}: {compare_updates(scores, one, other)}."
+            f"Answer, {n_timesteps} time steps, within {fewest_updates:,} updates, {one}"
+            f" compared with {other}: {compare_updates(scores, one, other)}."
             for one, other in PAIRS
             if {one, other} <= set(scores.model)
         ]

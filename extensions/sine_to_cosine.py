@@ -224,14 +224,16 @@ def main(options):
     for view in of_views:
         report_steps(view, known_by_step)
     print(
-        "Answer: a linear output can be any number. The reader's classifier predicts 1 at"
-        f" {np.mean(classes):.1%} of the time steps and 0 at the others: a sigmoid with a threshold"
-        " can predict nothing else."
+        "Answer: a linear output can be any number. The tutorial's classifier, trained on"
+        f" cosines, predicts 1 at {np.mean(classes):.1%} of the time steps: a sigmoid with a"
+        " threshold can predict only 0 or 1."
     )
 
     rates = views[-1].scores.query("run == 1").set_index("model").learning_rate
     wave = {name: waves[name, rate] for name, rate in rates.items()}
-    wave = pd.DataFrame({"truth": y_new[0, :, 0], **wave, "reader's classifier": classes[0, :, 0]})
+    wave = pd.DataFrame(
+        {"truth": y_new[0, :, 0], **wave, "tutorial's classifier": classes[0, :, 0]}
+    )
     wave.index += 1
     save(options, draw(wave, of_views[-1]), scores=scores, steps=by_step)
 

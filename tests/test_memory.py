@@ -252,7 +252,9 @@ def test_answer_about_memory():
         assert row.startswith(name) and all(cell in row for cell in expected)
     # The median of LSTM, of 100,000 updates, is that within 20,000 here; one pair at one length.
     (line,) = rows[3:]
-    assert line.startswith(f"Answer, 50 time steps, within 20,000 updates, {RNN}, beside {LSTM}: ")
+    assert line.startswith(
+        f"Answer, 50 time steps, within 20,000 updates, {RNN} compared with {LSTM}: "
+    )
     assert ": sooner, 404 (401 to 408) against never (900 to never)" in line
     assert "in 9 of 10 runs" in line
     late = View("at 0.003", SCORES.replace({"updates_to_learn": {inf: 30_000.0}}))

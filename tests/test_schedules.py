@@ -110,8 +110,8 @@ def test_what_the_rate_does_and_what_the_fall_does(scores):
     start = four["constant", 0.001]
     expected = {
         "the rate alone": four["constant", 0.1] - start,
-        "the fall alone": four["falling", 0.001] - start,
-        "the fall, at chosen rates": four["falling", 0.1] - four["constant", 0.1],
+        "the decay alone": four["falling", 0.001] - start,
+        "the decay, at chosen rates": four["falling", 0.1] - four["constant", 0.1],
         "both": four["falling", 0.1] - start,
     }
     assert right.index.tolist() == [*expected]
@@ -122,9 +122,9 @@ def test_what_the_rate_does_and_what_the_fall_does(scores):
             [found["mean"], found.low, found.high],
             [paired.mean(), paired.mean() - half, paired.mean() + half],
         )
-    assert right.words["the fall alone"].startswith("alike, to within 0.01")
+    assert right.words["the decay alone"].startswith("alike, to within 0.01")
     text = compare_schedules.answer(verdicts)
-    assert "the fall alone: falling 0.001 minus constant 0.001" in text
+    assert "the decay alone: falling 0.001 minus constant 0.001" in text
     alone = f"the rate alone: higher by {right['mean']['the rate alone']:.3f}"
     assert f"\nAnswer, whole sequences right, forward 1: {alone}" in text
     assert "\nAnswer, test loss, forward 1: the rate alone: lower by 0.100" in text
@@ -132,7 +132,7 @@ def test_what_the_rate_does_and_what_the_fall_does(scores):
 
 def test_one_rate_or_one_run_makes_no_choice(scores):
     one_rate, one_run = scores[scores.learning_rate == 0.1], scores[scores.run == 1]
-    for few, comparison in ((one_rate, "the fall, at chosen rates"), (one_run, "the fall alone")):
+    for few, comparison in ((one_rate, "the decay, at chosen rates"), (one_run, "the decay alone")):
         reported = compare_schedules.pick_four(few, seed=0)
         verdicts = compare_schedules.tabulate_verdicts(reported)
         assert set(verdicts.comparison) == {comparison}

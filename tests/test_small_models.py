@@ -136,15 +136,15 @@ def test_answer_about_made_up_cells(cells, by_step):
     text = inside_lstm.answer(inside_lstm.summarize_models(cells), by_step)
     assert "in 2 models" in text and "0.650 (0.600 to 0.700) with it at step 2" in text
     assert "others there" not in text and "there has 0.250 (0.200 to 0.300)" in text
-    assert "with that cell held at its mean 0.600 (0.500 to 0.700)" in text
+    assert "and 0.600 (0.500 to 0.700) if this cell is held at its mean" in text
     assert "held (median): lower by 0.163 (-0.025 to 0.350) in 2 runs" in text
-    assert "in 1 of 2 models. So that cell is not the only one" in text
+    assert "In 1 of 2 models, no other cell" in text and "So this cell is not the only one" in text
     cells.loc[3, "accuracy_held"] = 0.5
     models = inside_lstm.summarize_models(cells)
-    assert inside_lstm.answer(models, by_step).endswith("in 2 of 2 models.")
+    assert inside_lstm.answer(models, by_step).endswith("if it is held.")
     alone = cells[cells.follows_best]
     text = inside_lstm.answer(inside_lstm.summarize_models(alone), by_step[by_step.cell == BEST])
-    assert "there has none." in text and "So that cell" not in text
+    assert "there has none." in text and "So this cell" not in text
 
 
 @pytest.mark.parametrize("n_timesteps", [1, 4, 10, 37])
@@ -278,7 +278,7 @@ def small_scores():
 
 def test_recommended_models(small_scores):
     found = find_smaller_model.recommend(small_scores)
-    expected = {"recipe": [0, 1], "smallest": [6, 7], "fastest": [8, 9], "most right": [2, 3]}
+    expected = {"recipe": [0, 1], "smallest": [6, 7], "fastest": [8, 9], "most accurate": [2, 3]}
     assert {name: rows.index.tolist() for name, rows in found.items()} == expected
     recipe, smallest, fastest, best = find_smaller_model.answer(found).splitlines()
     assert recipe.startswith("Answer: the lesson's recipe, bidirectional 50 with 20,901 parameters")
@@ -286,24 +286,27 @@ def test_recommended_models(small_scores):
     assert recipe.endswith("all of 100 in 1 of 2 runs.")
     assert "forward 1 with 14 parameters, 500 sequences, 1 per update" in smallest
     assert "falling learning rate of 0.03 or 0.1, 0.5 seconds" in smallest
-    assert "minus the recipe's: higher by 0.050 (0.000 to 0.100)" in smallest
+    assert "compared with the recipe: higher by 0.050 (0.000 to 0.100)" in smallest
     assert "fastest, forward 5 with 146 parameters" in fastest and "0.25 seconds" in fastest
-    assert "0.960 (0.950 to 0.970), all of 100 in 2 of 2 runs; minus" in best
+    assert "0.960 (0.950 to 0.970), all of 100 in 2 of 2 runs; compared with" in best
     text = find_smaller_model.answer(find_smaller_model.recommend(small_scores[:2]))
     assert text.endswith("\nNo other model gets as many whole sequences right.")
 
 
 def test_answer_about_100_percent():
     errors = pd.DataFrame({"distance": DISTANCES, "steps": 1000, "wrong": [400, 1, 10, *[9] * 6]})
-    errors = pd.concat([errors.assign(model=name) for name in ("recipe", "most right")])
+    errors = pd.concat([errors.assign(model=name) for name in ("recipe", "most accurate")])
     errors.loc[errors.model == "recipe", "wrong"] = 1000
     text = find_smaller_model.answer_perfect(errors, {"sequence_accuracy": 0.99999}, 0.00002)
-    assert "within 0.0003 of the limit, the most right trained model gets 40% wrong" in text
-    assert "within 2e-05 of the limit" in text and "fewer than 1% wrong at 0.003 and more." in text
+    assert "within 0.0003 of the limit, the most accurate trained model gets 40% wrong" in text
+    assert (
+        "within 2e-05 of the limit" in text
+        and "distance is 0.003 or more, it gets fewer than 1% wrong." in text
+    )
     assert "gets 99,999 of 100,000 sequences right" in text
     recipe = errors[errors.model == "recipe"]
     text = find_smaller_model.answer_perfect(recipe, {"sequence_accuracy": 1}, 0.00002)
-    assert "100% wrong; it gets fewer than 1% wrong at no distance." in text
+    assert "100% wrong; it never gets fewer than 1% wrong." in text
 
 
 @pytest.mark.parametrize(("n_features", "n_outputs"), [(1, 1), (12, 9)])
