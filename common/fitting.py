@@ -38,8 +38,9 @@ class LossHistory(keras.callbacks.Callback):
 def speed_up_fit(model, n_updates=10):
     """Make `model.fit` faster: XLA compiles it, and it makes several updates between callbacks.
 
-    The results stay the same. `evaluate` and `predict` are not compiled: that would take longer
-    than it saves. With a backend other than TensorFlow, this function does nothing.
+    The results stay the same (but with dropout, XLA draws other random numbers from the same seed).
+    `evaluate` and `predict` are not compiled: that would take longer than it saves. With a backend
+    other than TensorFlow, this function does nothing.
 
     Args:
         model: compiled Keras model.
@@ -50,5 +51,7 @@ def speed_up_fit(model, n_updates=10):
 
         model.steps_per_execution = n_updates
         model.jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
+        # Those of an earlier call of `fit`, `evaluate` or `predict` take one batch at a time.
+        model.train_function = model.test_function = model.predict_function = None
         model.make_train_function()  # which `fit` will use, whatever `jit_compile` is then
         model.jit_compile = False  # for `evaluate` and `predict`

@@ -446,6 +446,24 @@ def test_history_holds_means_since_the_last_record(prepare):
     assert returned == pytest.approx([(each_update[:11].sum() * 2 + each_update[11]) / 23])
 
 
+def test_fit_may_be_sped_up_later():
+    """After `fit`, `evaluate` and `predict` have made functions for one batch at a time."""
+    model, expected = (fresh(dense_model) for _ in range(2))
+    for each in (model, expected):
+        each.fit(X, y, batch_size=2, shuffle=False, verbose=0)
+        each.evaluate(X, y, batch_size=2, verbose=0)
+        each.predict(X, batch_size=2, verbose=0)
+    speed_up_fit(model, 5)
+    for each in (model, expected):
+        each.fit(X, y, batch_size=2, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == expected.optimizer.iterations == 24
+    assert_same_weights(model.get_weights(), expected)
+    losses = [each.evaluate(X, y, batch_size=2, verbose=0) for each in (model, expected)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    predictions = model.predict(X, batch_size=2, verbose=0)
+    np.testing.assert_allclose(predictions, expected.predict(X, verbose=0), atol=1e-5)
+
+
 IMPORT = """
 import gc, os, signal, sys
 import keras, tensorflow
