@@ -5,10 +5,12 @@ Here is what does not depend on the framework: the names of the models, the data
 
 import argparse
 import csv
+import os
 import time
 
 import numpy as np
 
+from common.command_line import read_count, read_rate, read_seed
 from data import get_sequences, score_labels
 
 DIRECTIONS = ["lstm_forw", "lstm_back", "lstm_back_aligned", "bilstm_con"]
@@ -32,18 +34,22 @@ def read_options(description):
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("script", choices=EXPERIMENTS)
-    parser.add_argument("--timesteps", type=int, default=10)
-    parser.add_argument("--units", type=int, default=20)
-    parser.add_argument("--sequences", type=int, help="default: as the script has it")
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=0.001)
-    parser.add_argument("--runs", type=int, help="default: as the script has it")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--timesteps", type=read_count, default=10)
+    parser.add_argument("--units", type=read_count, default=20)
+    parser.add_argument("--sequences", type=read_count, help="default: as the script has it")
+    parser.add_argument("--batch-size", type=read_count, default=1)
+    parser.add_argument("--learning-rate", type=read_rate, default=0.001)
+    parser.add_argument("--runs", type=read_count, help="default: as the script has it")
+    parser.add_argument("--seed", type=read_seed, default=0)
     parser.add_argument("--output", help="folder for the table of scores (default: no table)")
     options = parser.parse_args()
     options.models, n_sequences, n_runs = EXPERIMENTS[options.script]
     options.sequences = options.sequences or n_sequences
     options.runs = options.runs or n_runs
+    if options.batch_size > options.sequences:
+        parser.error(f"argument --batch-size: {options.batch_size} is more than all sequences")
+    if options.output:
+        os.makedirs(options.output, exist_ok=True)
     return options
 
 

@@ -52,7 +52,7 @@ PAIRS = [
 
 def make_scores(options):
     """Return the file of the scores of compare_learning_rates, made if it has not as many runs."""
-    folder = options.output / options.name
+    folder = options.output / f"{options.name}_seed{options.seed}"
     file = folder / "compare_learning_rates_scores.csv"
     if not file.exists() or pd.read_csv(file).run.max() < options.runs:
         command = [sys.executable, "-m", "extensions.compare_learning_rates"]
@@ -178,4 +178,10 @@ if __name__ == "__main__":
     others = dict.fromkeys(("timesteps", "units", "sequences", "batch_size", "learning_rate"))
     parser = make_parser(__file__, __doc__, runs=120, **others)
     parser.add_argument("--scores", metavar="FILE", help="table of another script: its scores")
+    file = parser.parse_args().scores
+    if file:
+        try:
+            read_losses(file)
+        except Exception as error:  # whatever pandas finds wrong with it
+            parser.error(f"argument --scores: {file!r} is no table of scores: {error}")
     run(main, read_options(parser))

@@ -15,7 +15,13 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     options = start_script(
-        __file__, __doc__, n_threads=1, sequences=20_000, batch_size=None, runs=5
+        __file__,
+        __doc__,
+        n_threads=1,
+        meanings={"runs": "rounds"},
+        sequences=20_000,
+        batch_size=None,
+        runs=5,
     )
 
 import os

@@ -228,6 +228,6 @@ def draw(seconds):
 
 if __name__ == "__main__":
     absent = ("timesteps", "units", "sequences", "batch_size", "learning_rate")
-    parser = make_parser(__file__, __doc__, **dict.fromkeys(absent), runs=1)
+    parser = make_parser(__file__, __doc__, {"runs": "rounds"}, **dict.fromkeys(absent), runs=1)
     parser.add_argument("--frameworks", action="store_true", help="PyTorch and JAX as well")
     run(main, read_options(parser))

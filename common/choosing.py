@@ -91,6 +91,10 @@ def tabulate_choices(scores, seed=0, by="loss"):
         `at_edge`: whether that is the first or the last rate, and better than its neighbour.
     """
     keys = get_keys(scores)
+    if MEASURES[by].is_censored:
+        # With infinity, the mean would be the same whether one of three never learns or all do.
+        never = 10 * scores[by][np.isfinite(scores[by])].max()
+        scores = scores.assign(**{by: scores[by].replace(np.inf, never)})
     runs = np.sort(scores.run.unique())
     choosers = draw_choosers(len(runs), seed)
     choices = []

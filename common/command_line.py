@@ -31,10 +31,12 @@ HELP = {
 N_CORES = os.cpu_count()
 LARGEST_COUNT = 2**31 - 1  # the largest size of an axis that all of TensorFlow takes
 LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
-RATES = 1e-30, 1e30  # all well within Keras' float type
+RATES = 1e-30, 1e30  # from the smallest to the largest: all well within Keras' float type
 
 
-def start_script(script, description, n_threads=N_CORES, any_backend=False, **defaults):
+def start_script(
+    script, description, n_threads=N_CORES, any_backend=False, meanings=None, **defaults
+):
     """Begin a script: read its options, then load Keras without start-up messages.
 
     Args:
@@ -42,27 +44,34 @@ def start_script(script, description, n_threads=N_CORES, any_backend=False, **de
         description: the script's docstring, for `--help`.
         n_threads: how many trainings run side by side. One training is too small to be shared.
         any_backend: the script runs on any backend of Keras, not on TensorFlow alone.
-        **defaults: as for `make_parser`.
+        meanings, **defaults: as for `make_parser`.
 
     Returns:
         What `read_options` returns.
     """
-    parser = make_parser(script, description, **defaults)
+    parser = make_parser(script, description, meanings, **defaults)
     parser.parse_args()  # --help ends here
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow" and not any_backend:
-        parser.error(f"KERAS_BACKEND is {backend!r}: compiled training needs 'tensorflow'")
+    if not any_backend:
+        check_backend(parser)
     options = read_options(parser)
     load_keras(n_threads)
     return options
 
 
-def make_parser(script, description, **defaults):
+def check_backend(parser):
+    """End the script with one line if the user has set another backend of Keras than TensorFlow."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        parser.error(f"KERAS_BACKEND is {backend!r}: compiled training needs 'tensorflow'")
+
+
+def make_parser(script, description, meanings=None, **defaults):
     """Make the parser of a script's options. From here on Ctrl-C ends the process at once.
 
     Args:
         script: the script's `__file__`; its stem names the files.
         description: the script's docstring, for `--help`.
+        meanings: None, or a dict of option to what it means, where that differs from HELP.
         **defaults: defaults that differ from OPTIONS; None for an option that the script does not
             have. A tuple makes an option that takes one or more values.
     """
@@ -75,6 +84,7 @@ def make_parser(script, description, **defaults):
         allow_abbrev=False,
     )
     add = parser.add_argument
+    meanings = HELP | (meanings or {})
     for option, default in (OPTIONS | defaults).items():
         if default is not None:
             several = isinstance(default, tuple)
@@ -82,13 +92,13 @@ def make_parser(script, description, **defaults):
             is_rate = option == "learning_rate"
             add(
                 "--" + option.replace("_", "-"),
-                type=learning_rate if is_rate else count,
+                type=read_rate if is_rate else read_count,
                 default=default,
                 nargs="+" if several else None,
                 metavar="X" if is_rate else "N",
-                help=f"{HELP[option]} (default: {shown})",
+                help=f"{meanings[option]} (default: {shown})",
             )
-    add("--seed", type=seed, default=0, metavar="N", help="all randomness (default: 0)")
+    add("--seed", type=read_seed, default=0, metavar="N", help="all randomness (default: 0)")
     add("--output", default="results", metavar="DIR", help="where files go (default: results)")
     add("--show", action="store_true", help="also show the figure")
     return parser
@@ -153,18 +163,18 @@ def can_show():
     return matplotlib.get_backend() not in file_formats
 
 
-def count(text):
+def read_count(text):
     """Return the int in `text`; raise argparse.ArgumentTypeError unless it is a count."""
     return _whole_number(text, 1, LARGEST_COUNT)
 
 
-def seed(text):
+def read_seed(text):
     """Return the int in `text`; raise argparse.ArgumentTypeError if it is no seed for Keras."""
     return _whole_number(text, 0, LARGEST_SEED)
 
 
-def learning_rate(text):
-    """Return the float in `text`; raise argparse.ArgumentTypeError unless it is above 0."""
+def read_rate(text):
+    """Return the float in `text`; raise argparse.ArgumentTypeError unless it is within RATES."""
     try:
         rate = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from common.results import MEASURES, interval
+from common.results import MEASURES, interval, mean_of_all
 
 # Each model has the same colour on all figures. The line styles and the markers differ as well, so
 # that the models can be told apart in greyscale.
@@ -123,7 +123,7 @@ def draw_means(axes, scores, x, y, by="model"):
     styles = get_styles(scores[by].unique())
     for name, rows in scores.groupby(by, sort=False):
         values = rows.groupby(x)[y]
-        means = values.mean()
+        means = values.agg(mean_of_all)
         low, high = np.transpose([interval(of_x, share=MEASURES[y].is_share) for _, of_x in values])
         # Rounding may put the mean of equal shares just outside its interval.
         spread = np.maximum([means - low, high - means], 0)

@@ -27,7 +27,7 @@ def check_directory(directory, name):
         raise OSError(None, "is a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=directory).close()
-    for file in [*directory.glob(f"{name}.*"), *directory.glob(f"{name}_*.csv")]:
+    for file in directory.glob(f"{name}[._]*"):
         if file.is_dir():
             raise OSError(None, f"{file.name} in it is a directory")
         try:

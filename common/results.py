@@ -86,12 +86,21 @@ def interval(values, share=False):
     return (np.clip(low, 0, 1), np.clip(high, 0, 1)) if share else (low, high)
 
 
+def mean_of_all(values):
+    """Return the mean of a Series as float. Unlike that of pandas it is NaN if one value is."""
+    return float(np.mean(values.to_numpy()))
+
+
 def describe_runs(n_runs):
     """Say what is shown of some runs: `mean of 30 runs, 95% interval`."""
     if n_runs == 1:
         return "one run"
-    what = "95% interval" if n_runs >= FEWEST_RUNS else "smallest to largest"
-    return f"mean of {n_runs} runs, {what}"
+    return f"mean of {n_runs} runs, {describe_interval(n_runs)}"
+
+
+def describe_interval(n_runs):
+    """Say what `interval` and `median_interval` return for some runs."""
+    return "95% interval" if n_runs >= FEWEST_RUNS else "smallest to largest"
 
 
 def with_interval(values, sign="", share=False):
@@ -117,20 +126,30 @@ def with_interval(values, sign="", share=False):
 def with_median(values):
     """Return the median of runs, some of which may never get there, as str: `430 (410 to 470)`.
 
-    In brackets is the 95% confidence interval of the median, from the order of the values (a
-    binomial count), or, with fewer than FEWEST_RUNS runs, the smallest and the largest value.
-    Infinity is `never`.
+    In brackets is the `median_interval`. Infinity is `never`.
+    """
+    shown = (
+        f"{value:,.0f}" if np.isfinite(value) else "never"
+        for value in (np.median(values), *median_interval(values))
+    )
+    return "{} ({} to {})".format(*shown)
+
+
+def median_interval(values):
+    """Return the 95% confidence interval of a median over independent runs, or the range of a few.
+
+    It comes from the order of the values: how many are below the median is a binomial count. With
+    fewer than FEWEST_RUNS runs it is the smallest and the largest value.
+
+    Args:
+        values: array of shape `(n_runs,)`.
     """
     values = np.sort(values)
     n_runs = len(values)
     first = 1
-    if n_runs >= FEWEST_RUNS:  # how many values are below the median is a binomial count
+    if n_runs >= FEWEST_RUNS:
         first = np.count_nonzero(bdtr(np.arange(n_runs), n_runs, 0.5) <= 0.025)
-    shown = (
-        f"{value:,.0f}" if np.isfinite(value) else "never"
-        for value in (np.median(values), values[first - 1], values[-first])
-    )
-    return "{} ({} to {})".format(*shown)
+    return values[first - 1], values[-first]
 
 
 def in_words(differences, margin=0.01):
@@ -153,8 +172,8 @@ def in_words(differences, margin=0.01):
         return f"no mean ({with_interval(differences)})"
     if len(differences) < FEWEST_RUNS:
         runs = count(len(differences), "run")
-        size = with_interval(differences * np.sign(mean)) if mean else "0.000"
-        return f"{word} by {size} in {runs}, too few for a verdict"
+        what = f"{word} by {with_interval(differences * np.sign(mean))}" if mean else "mean of 0"
+        return f"{what} in {runs}, too few for a verdict"
     low, high = interval(differences)
     is_small = -margin <= low and high <= margin
     if low > 0 or high < 0:
@@ -201,7 +220,8 @@ def compare_updates(scores, one, other):
     Returns:
         str: `sooner, 106 (104 to 108) against 154 (139 to 177) updates, in 28 of 30 runs`, or
         `later, ...`; or, if the counts may be chance (p > 0.05), `no clear difference, 149 (136 to
-        161) against 154 (139 to 177) updates (sooner in 17 of 30 runs)`.
+        161) against 154 (139 to 177) updates (sooner in 17 of 30 runs)`. With fewer than
+        FEWEST_RUNS runs there is no verdict.
     """
     by_run = scores.pivot(index="run", columns="model", values="updates_to_learn")
     first, second = by_run[one], by_run[other]
@@ -210,9 +230,11 @@ def compare_updates(scores, one, other):
     word = "later" if later > sooner else "sooner"
     updates = f"{with_median(first)} against {with_median(second)} updates"
     agreeing = f"in {max(sooner, later)} of {count(len(by_run), 'run')}"
+    if len(by_run) < FEWEST_RUNS:
+        return f"{updates}, too few runs for a verdict"
     if is_clear:
         return f"{word}, {updates}, {agreeing}"
-    return f"no clear difference, {updates} ({word} {agreeing})"
+    return f"no clear difference, {updates}" + (f" ({word} {agreeing})" if sooner != later else "")
 
 
 def count_accurate(scores, model, lowest=0.9):
@@ -272,7 +294,9 @@ def tabulate_comparison(models, scores, known, **columns):
             heading = f"{MEASURES[measure].heading} minus {first}"
             table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
     if "step number alone" in known:
-        table["runs no better than step number"] = count_failed(scores, known).loc[[*models]]
+        table["runs with no lower loss than step number"] = count_failed(scores, known).loc[
+            [*models]
+        ]
     table = pd.concat([table, tabulate_known(known)])
     return table.astype(object).fillna("").rename_axis("model")
 

@@ -75,6 +75,7 @@ ANSWERS = (  # so begin the lines to keep
     "By the step number",
     "The smallest",
     "The most accurate",
+    "These were selected",
     "What 100%",
 )
 TIME = re.compile(r", [\d.e+-]+ seconds")  # differs each time

@@ -167,9 +167,9 @@ def answer_saved(confusion):
     n_right, n_test = int(np.trace(confusion)), int(confusion.sum())
     low, high = stats.binomtest(n_right, n_test).proportion_ci()
     return (
-        f"Answer: the intervals above are for these {count(n_test, 'test recording')}. The accuracy"
-        f" of the saved model is {n_right / n_test:.3f} on them; the 95% interval for other"
-        f" recordings of this kind is {low:.3f} to {high:.3f}."
+        f"Answer: all scores above are for these {count(n_test, 'test recording')}. The accuracy of"
+        f" the saved model is {n_right / n_test:.3f} on them; the 95% interval for other recordings"
+        f" of this kind is {low:.3f} to {high:.3f}."
     )
 
 

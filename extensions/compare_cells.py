@@ -15,7 +15,9 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
     rates = 0.0003, 0.001, 0.003, 0.01, 0.03, 0.06
-    options = start_script(__file__, __doc__, sequences=(30, 300, 3000), learning_rate=rates)
+    own = {"sequences": (30, 300, 3000), "learning_rate": rates}
+    meanings = {"sequences": "different training sequences"}
+    options = start_script(__file__, __doc__, meanings=meanings, **own)
 
 import math
 import os

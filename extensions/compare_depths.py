@@ -23,7 +23,7 @@ from common.comparing import report, train_on_sums
 from common.figures import VIEW_STYLES, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import describe_runs, interval
+from common.results import describe_runs, interval, mean_of_all
 
 N_LAYERS = {"bilstm_x1": 1, "bilstm_x2": 2, "bilstm_x3": 3}  # of each model
 
@@ -57,7 +57,7 @@ def draw(views):
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for view, style in zip(views, VIEW_STYLES[-len(views) :], strict=True):
         losses = view.scores.pivot(index="run", columns="model", values="loss")[list(N_LAYERS)]
-        means = losses.mean()
+        means = losses.agg(mean_of_all)
         spread = np.abs(np.array(interval(losses)) - means.to_numpy())
         axes.errorbar(N_LAYERS.values(), means, spread, label=view.words, capsize=3, **style)
     axes.set(xlabel="bidirectional LSTM layers", ylabel="test loss (cross-entropy, nats)")

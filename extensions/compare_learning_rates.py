@@ -40,6 +40,7 @@ from common.results import (
     count_accurate,
     count_failed,
     count_updates_to_learn,
+    describe_interval,
     describe_runs,
     print_comparison,
     with_median,
@@ -113,8 +114,9 @@ def tabulate_updates(scores):
 def report_updates(scores, level, seed):
     """Print how soon each model learns at each rate, and which model of each pair learns sooner."""
     print(f"\nUpdates until the mean loss of the last {WINDOW} is below {level:.3f}:")
-    print("the median and its 95% interval, at each learning rate")
+    print(f"the median ({describe_interval(scores.run.max())}) at each learning rate")
     print(tabulate_updates(scores).to_string())
+    print_choices(scores, seed, by="updates_to_learn")
     for view in get_views(scores, seed, by="updates_to_learn"):
         for panel, pairs in get_pairs().items():
             print(f"Answer, which learns sooner, {panel}, {view.words}:")
@@ -205,7 +207,6 @@ def main(options):
         print(answer(views, pairs))
 
     report_updates(scores, level, options.seed)
-    runs = describe_runs(options.runs)
     lstms, cells = list(PANELS)[:2], list(PANELS)[2:]
     loss = partial(draw_loss, known=known), "test loss (cross-entropy, nats)"
     updates = draw_updates, "updates until learned"

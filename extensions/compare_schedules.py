@@ -153,7 +153,7 @@ def pick_four(scores, seed):
     """
     print_choices(scores, seed, by="sequence_accuracy")
     tables = [
-        view.scores.assign(rate="0.001" if view.words.startswith("at 0.001") else "chosen")
+        view.scores.assign(rate="0.001" if view.words.split(" (")[0] == "at 0.001" else "chosen")
         for view in get_views(scores, seed, by="sequence_accuracy")
     ]
     return pd.concat(tables, ignore_index=True)

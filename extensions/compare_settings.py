@@ -18,7 +18,9 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
 
     several = {"timesteps": (10, 30, 100), "units": (20, 5, 100), "batch_size": (1, 32)}
     rates = 0.0001, 0.0003, 0.001, 0.004, 0.016, 0.06, 0.2
-    options = start_script(__file__, __doc__, learning_rate=rates, runs=10, **several)
+    meanings = {"sequences": "updates; and ten times as many, where that is tried"}
+    several |= {"learning_rate": rates, "runs": 10}
+    options = start_script(__file__, __doc__, meanings=meanings, **several)
 
 from functools import partial
 from itertools import product

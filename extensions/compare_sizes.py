@@ -26,7 +26,7 @@ from common.comparing import report, train_on_sums
 from common.figures import add_legend, draw_known, draw_means, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import count, describe_runs, in_words, with_interval
+from common.results import count, describe_runs, in_words, mean_of_all, with_interval
 from data import score_labels
 from extensions.compare_cells import get_cell_model
 
@@ -99,7 +99,7 @@ def answer(views):
     lines = []
     for view in views:
         for n_timesteps, rows in view.scores.groupby("timesteps", sort=False):
-            losses = rows.groupby(["run", "direction"]).loss.mean().unstack()
+            losses = rows.groupby(["run", "direction"]).loss.agg(mean_of_all).unstack()
             lines.append(
                 f"Answer, {count(n_timesteps, 'time step')}, {view.words}: test loss of"
                 " bidirectional minus forward with about as many parameters, mean over the sizes:"
@@ -115,7 +115,7 @@ def answer_growth(view):
         view: one of those of `answer`.
     """
     by_run = view.scores.groupby(["direction", "timesteps", "run"], sort=False)
-    means = by_run[["loss", "sequence_loss"]].mean()
+    means = by_run[["loss", "sequence_loss"]].agg(mean_of_all)
     clauses = [
         f"{direction}, {count(n_timesteps, 'time step')}: {with_interval(rows.loss)} per step,"
         f" {with_interval(rows.sequence_loss)} per sequence"

@@ -32,7 +32,7 @@ from common.comparing import report, train_on_sums
 from common.figures import VIEW_STYLES, add_legend, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import FEWEST_RUNS, describe_runs, interval
+from common.results import FEWEST_RUNS, describe_runs, interval, mean_of_all
 from extensions.variant_cell import VARIANTS, VariantCell
 
 
@@ -83,7 +83,7 @@ def draw(views):
         for number, (view, style) in enumerate(zip(views, VIEW_STYLES[-len(views) :], strict=True)):
             rows = view.scores[view.scores.timesteps == n_timesteps]
             losses = rows.pivot(index="run", columns="model", values="loss")[list(VARIANTS)]
-            means = losses.mean()
+            means = losses.agg(mean_of_all)
             spread = np.abs(np.array(interval(losses)) - means.to_numpy())
             errors = {"xerr": spread, "linestyle": "none", "capsize": 3, "label": view.words}
             axes.errorbar(means, heights + 0.15 - 0.3 * number, **errors, **style)

@@ -206,6 +206,10 @@ def answer(found):
         )
     if len(found) == 1:
         lines.append("No other model gets as many whole sequences right.")
+    else:
+        lines.append(
+            "These were selected by the same runs that are reported, which flatters them a little."
+        )
     return "\n".join(lines)
 
 
@@ -215,7 +219,7 @@ def answer_perfect(errors, by_hand, nearest):
     Args:
         errors: as `tabulate_errors` returns them.
         by_hand: dict of the scores of the model set by hand.
-        nearest: the smallest distance of a sum from the limit in N_TEST sequences.
+        nearest: the smallest distance of a sum from the limit in N_TEST sequences, on average.
     """
     best = "most accurate" if "most accurate" in set(errors.model) else "recipe"
     of_best = errors[errors.model == best].groupby("distance")[["wrong", "steps"]].sum()

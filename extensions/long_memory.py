@@ -33,9 +33,10 @@ extensions/memory_report.py makes the tables, the answers and the figure.
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
-    defaults = {"timesteps": (20, 50), "sequences": (20_000,), "runs": 10}
+    defaults = {"timesteps": (20, 50), "sequences": (20_000,), "batch_size": None, "runs": 10}
     rates = 0.0003, 0.001, 0.01, 0.1, 1.0
-    options = start_script(__file__, __doc__, learning_rate=rates, **defaults)
+    meanings = {"sequences": "most updates, each of one new sequence"}
+    options = start_script(__file__, __doc__, learning_rate=rates, meanings=meanings, **defaults)
 
 import math
 from functools import partial
@@ -171,11 +172,10 @@ def train(n_timesteps, name, rates, options):
     bit_step = n_timesteps // 2 if name.endswith("bit in the middle") else 0
     draw_data = partial(get_marked_sequences, n_timesteps=n_timesteps, bit_step=bit_step)
     most_updates = get_most_updates(name, options.sequences)
-    n_in_chunk = min(CHUNK, most_updates)
-    get_data = make_get_data(draw_data, n_in_chunk, n_test=200)
+    n_chunks = math.ceil(most_updates / CHUNK)
+    get_data = make_get_data(draw_data, math.ceil(most_updates / n_chunks), n_test=200)
     training = Training(
-        n_epochs=math.ceil(most_updates / n_in_chunk),
-        batch_size=options.batch_size,
+        n_epochs=n_chunks,
         fresh=True,
         measure_losses=measure_learning,
         stop=has_learned,

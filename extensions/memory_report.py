@@ -5,12 +5,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator
-from scipy.stats import quantile_test
 
-from common.choosing import View, get_views, print_choices
+from common.choosing import get_views, print_choices
 from common.figures import STYLES, set_heading
 from common.files import save
-from common.results import FEWEST_RUNS, compare_updates, count, with_median
+from common.results import (
+    compare_updates,
+    count,
+    describe_interval,
+    median_interval,
+    with_median,
+)
 
 PAIRS = [  # the answers say which of the two learns sooner
     ("plain RNN as Keras starts it", "LSTM as Keras starts it"),
@@ -34,51 +39,12 @@ LOOKS = [  # of the lines at 0.001, and at chosen rates
 SMALL = {"ha": "center", "va": "top", "fontsize": 8}
 
 
-def choose_rates(scores, most_updates, seed):
-    """Print how often each rate was chosen, and return the views of the scores.
-
-    A run that never learns counts, for the choice alone, as learned after ten times the largest
-    number of updates. So the rate is chosen at which most of the three other runs learn. With
-    infinity, the mean would be the same whether one of the three never learns or all of them.
-
-    Args:
-        scores: as of `extensions.long_memory.train_all`.
-        most_updates: dict of a model's name to its largest number of updates.
-        seed: of the choice.
-
-    Returns:
-        List of `common.choosing.View`.
-    """
-    never = 10.0 * max(most_updates.values())
-    finite = scores.replace({"updates_to_learn": {np.inf: never}})
-    print_choices(finite, seed, "updates_to_learn")
-    return [
-        View(view.words, view.scores.replace({"updates_to_learn": {never: np.inf}}))
-        for view in get_views(finite, seed, "updates_to_learn")
-    ]
-
-
-def get_median(updates):
-    """Return the median of the updates of runs, and the interval that `with_median` shows.
-
-    Args:
-        updates: until each run has learned, infinity if it never has; shape `(n_runs,)`.
-
-    Returns:
-        Dict of float: `median`, `low` and `high`.
-    """
-    low, high = min(updates), max(updates)
-    if len(updates) >= FEWEST_RUNS:
-        low, high = quantile_test(np.asarray(updates), p=0.5).confidence_interval()
-    return {"median": np.median(updates), "low": low, "high": high}
-
-
 def tabulate_learned(view, most_updates):
     """Tabulate how many runs have learned, and after how many updates.
 
     Args:
         view: `common.choosing.View` of the scores.
-        most_updates: as for `choose_rates`.
+        most_updates: dict of a model's name to its largest number of updates.
 
     Returns:
         DataFrame with a row for each length and model: `view`, its words; `timesteps`; `model`;
@@ -97,7 +63,8 @@ def tabulate_learned(view, most_updates):
             "most_updates": most_updates[name],
             "runs": len(of_model),
             "learned": np.isfinite(of_model.updates_to_learn).sum(),
-            **get_median(of_model.updates_to_learn),
+            "median": np.median(of_model.updates_to_learn),
+            **dict(zip(("low", "high"), median_interval(of_model.updates_to_learn), strict=True)),
             "rates": ", ".join(f"{rate:g} ({n_runs})" for rate, n_runs in rates.items()),
         }
         rows.append(row)
@@ -121,8 +88,9 @@ def answer(view, fewest_updates):
     cells = updates.groupby([view.scores["model"], view.scores["timesteps"]]).agg(describe)
     table = cells.unstack().loc[view.scores.model.unique()].fillna("not tried")
     lines = [
-        f"Runs that have learned, and the median of the updates until then with its 95% interval,"
-        f" {view.words}, for each number of time steps:",
+        "Runs that have learned, and the median of the updates until then"
+        f" ({describe_interval(view.scores.run.max())}), {view.words}, for each number of time"
+        " steps:",
         table.rename_axis(index=None).to_string(),
     ]
     within = view.scores.assign(updates_to_learn=updates.where(updates <= fewest_updates, np.inf))
@@ -176,9 +144,8 @@ def draw(learned):
     rates = [view.replace("at ", "learning rate: ", 1) for view in views]
     figure.legend(handles, rates, loc="outside lower center", ncols=2, frameon=False)
     n_runs = learned.runs.max()
-    what = "95% interval" if n_runs >= FEWEST_RUNS else "smallest to largest"
     question = "Who learns to remember a bit from the start to the end?"
-    set_heading(figure, question, f"median of {count(n_runs, 'run')}, {what}")
+    set_heading(figure, question, f"median of {count(n_runs, 'run')}, {describe_interval(n_runs)}")
     return figure
 
 
@@ -186,10 +153,12 @@ def report(scores, most_updates, options):
     """Print the answers, and save the tables and the figure.
 
     Args:
-        scores, most_updates: as for `choose_rates`.
+        scores: as of `extensions.long_memory.train_all`.
+        most_updates: as for `tabulate_learned`.
         options: of the command line.
     """
-    views = choose_rates(scores, most_updates, options.seed)
+    print_choices(scores, options.seed, "updates_to_learn")
+    views = get_views(scores, options.seed, "updates_to_learn")
     for view in views:
         print(answer(view, min(most_updates.values())))
     learned = pd.concat([tabulate_learned(view, most_updates) for view in views], ignore_index=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.command_line import make_parser, read_options
+from common.command_line import check_backend, make_parser, read_options
 from common.startup import load_keras
 
 DATA = Path(__file__).parent / "data" / "japanese_vowels.csv.gz"
@@ -45,6 +45,7 @@ def start_with_recordings(script, description, **defaults):
     column = "column of the file that is the label (default: speaker)"
     parser.add_argument("--label", default="speaker", metavar="NAME", help=column)
     options = parser.parse_args()
+    check_backend(parser)
     try:
         recordings = read_recordings(options.data, options.label, options.seed)
     except ValueError as error:

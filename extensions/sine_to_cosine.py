@@ -33,7 +33,7 @@ from matplotlib.ticker import MaxNLocator
 from common.comparing import report, train_by_options
 from common.figures import draw_known, draw_means, get_styles, label_lines, set_heading
 from common.files import save
-from common.results import compare, describe_runs, summarize
+from common.results import compare, describe_runs, mean_of_all, summarize
 from common.training import make_get_data, train_model
 from lstm_forward import get_lstm_model
 
@@ -141,7 +141,8 @@ def draw(wave, view):
     curves.legend(loc="lower right", fontsize="small")
     curves.grid(alpha=0.3)
     draw_means(errors, view.scores, "step", "absolute_error")
-    draw_known(errors, {"step number alone": {"loss": MEAN_COSINE}})
+    mean = {"step number alone": {"absolute_error": MEAN_COSINE}}
+    draw_known(errors, mean, "absolute_error")
     errors.plot(1, MEAN_COSINE, "*", color="black", markersize=13)
     errors.annotate(
         "best possible forward:\none sine value fits\ntwo cosines (+ or -)",
@@ -177,7 +178,7 @@ def report_steps(view, known):
     print(table["mean absolute error"].unstack()[names].to_string())
     steps = np.where(view.scores.step == 1, "the first step", "the later steps")
     for when, rows in view.scores.groupby(steps):
-        means = rows.groupby(["model", "run"], as_index=False).absolute_error.mean()
+        means = rows.groupby(["model", "run"], as_index=False).absolute_error.agg(mean_of_all)
         words = compare(means, "absolute_error", "bidirectional", "forward")
         print(f"Answer, mean absolute error at {when}, {view.words}: {words}.")
 

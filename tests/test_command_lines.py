@@ -37,7 +37,7 @@ SMALL = {
     "extensions.compare_variants": MANY_RUNS,
     "extensions.find_smaller_model": MANY_RUNS.replace("--units 3", "--units 1 4"),
     "extensions.inside_lstm": MANY_RUNS,
-    "extensions.long_memory": f"{ONE_RUN} --runs 1",
+    "extensions.long_memory": f"{ONE_RUN} --runs 1".replace("--batch-size 2", ""),
     "extensions.sine_to_cosine": MANY_RATES,
     "extensions.train_to_the_end": MANY_RATES,
     "extensions.variable_length": MANY_RATES,
