@@ -127,7 +127,10 @@ def draw(table):
     # Not "log", as a difference of times may be 0 or less.
     panels[0].set_xscale("symlog", linthresh=0.001)
     panels[0].xaxis.set_major_formatter("{x:g}")
-    panels[0].set_xlim(0, max(0.01, 2 * table.ms_per_update.max()))
+    panels[0].set_xlim(0, max(0.01, 3 * table.ms_per_update.max()))
+    panels[0].set_xticks(
+        [tick for tick in 10.0 ** np.arange(-3, 6) if tick < panels[0].get_xlim()[1]]
+    )
     panels[1].set_xlim(left=0)
     panels[0].set_xlabel("milliseconds per update (logarithmic)")
     panels[1].set_xlabel("fixed cost (seconds)")

@@ -31,11 +31,15 @@ NAMES = {"lstm_forw": "forward", "lstm_back": "backward", "bilstm_con": "both"} 
 
 
 def read_lengths(options):
-    """Return the accuracy by length of extensions/variable_length.py, at the chosen rates."""
-    scores, lengths = (
-        pd.read_csv(options.output / f"variable_length_{table}.csv")
-        for table in ("scores", "lengths")
-    )
+    """Return the accuracy by length of extensions/variable_length.py, at the chosen rates.
+
+    Raises:
+        OSError: its tables are not there.
+    """
+    files = [options.output / f"variable_length_{table}.csv" for table in ("scores", "lengths")]
+    if not all(file.exists() for file in files):
+        raise OSError(None, "run python -m extensions.variable_length first, with this --output")
+    scores, lengths = map(pd.read_csv, files)
     return choose(scores, options.seed).pick(lengths).scores.replace({"bidirectional": "both"})
 
 

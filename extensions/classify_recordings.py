@@ -8,7 +8,7 @@ with 12 features each. Expect an accuracy of 96% to 97% with one direction and 9
 linear discriminant of the mean of each recording, which ignores the order of the time steps, also
 has 97%. It takes about 120 seconds on 2 CPU cores.
 
-    python -m extensions.classify_recordings --data mine.csv --label activity
+    python -m extensions.classify_recordings --data mine.csv --label kind
 
 does the same with your own data: a CSV file, or .csv.gz, with a row for each time step. These are
 its columns:

@@ -125,8 +125,9 @@ def draw(learned):
             beside = rows.timesteps * 1.08**number  # intervals side by side
             line = STYLES[style] | look
             axes.errorbar(beside, rows["median"], spread, elinewidth=1, capsize=2, **line)
-        axes.axhspan(never / 2, never * 6, color="0.9")
-        never_learned = f"not learned in {of_model.most_updates.max():,} updates"
+        most_updates = of_model.most_updates.max()
+        axes.axhspan(most_updates, never * 6, color="0.9")
+        never_learned = f"not learned in {most_updates:,} updates"
         axes.text(0.5, 0.97, never_learned, transform=axes.transAxes, **SMALL)
         axes.set_title(title, fontsize="medium")
         axes.grid(alpha=0.3)

@@ -256,7 +256,7 @@ def test_answer_about_memory():
 
 
 def test_a_training_ends_when_it_has_learned(monkeypatch):
-    """At the first chunk, of at most 400 updates here, by which it has; or at the largest number."""
+    """At the first chunk, of at most 400 updates, by which it has; or at its largest number."""
     monkeypatch.setattr(long_memory, "CHUNK", 400)
     options = {"sequences": [1500], "runs": 2, "units": 5, "seed": 0}
     scores = long_memory.train(3, RNN, [0.03, 1e-9], SimpleNamespace(**options))
