@@ -83,7 +83,7 @@ def report(options, predict_runs):
         start = time.perf_counter()
         scores = [score_labels(y, predictions) for y, predictions in predict_runs(name)]
         seconds = time.perf_counter() - start
-        loss, accuracy = (np.mean([run[of] for run in scores]) for of in ("loss", "accuracy"))
+        loss, accuracy = (np.mean([run[key] for run in scores]) for key in ("loss", "accuracy"))
         print(f"{name}: test loss {loss:.4f}, accuracy {accuracy:.4f}, {seconds:.1f} s")
         of_model = {"model": name, "seconds": seconds}  # of all runs
         rows += [{**of_model, "run": run, **of_run} for run, of_run in enumerate(scores, 1)]

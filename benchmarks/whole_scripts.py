@@ -118,8 +118,8 @@ def describe_seconds(rows):
 def tabulate(seconds):
     """Return the seconds in words, a DataFrame: a row for each script, a column each framework."""
     words = {
-        framework: {script: describe_seconds(rows) for script, rows in of.groupby("script")}
-        for framework, of in seconds.groupby("framework", sort=False)
+        framework: {script: describe_seconds(rows) for script, rows in table.groupby("script")}
+        for framework, table in seconds.groupby("framework", sort=False)
     }
     return pd.DataFrame(words).reindex(seconds.script.unique())
 

@@ -186,7 +186,7 @@ def draw(views, known):
 
 def main(options):
     models = get_models(options.timesteps, options.units)
-    scores = []
+    tables = []
     for n_different in options.sequences:
         print(f"{n_different:,} different sequences")
         get_data = partial(
@@ -195,20 +195,20 @@ def main(options):
             n_different=n_different,
             n_sequences=max(options.sequences),
         )
-        _, of_number = train_by_options(models, get_data, score_labels, options)
-        of_number.insert(0, "sequences", n_different)
-        scores.append(of_number)
-    scores = pd.concat(scores, ignore_index=True)
+        _, scores = train_by_options(models, get_data, score_labels, options)
+        scores.insert(0, "sequences", n_different)
+        tables.append(scores)
+    scores = pd.concat(tables, ignore_index=True)
 
     known = get_known(options.timesteps)
     views = get_views(scores, options.seed)
     print_choices(scores, options.seed)
     for n_different in options.sequences:
-        of_number = [view.where("sequences", n_different) for view in views]
+        shown = [view.where("sequences", n_different) for view in views]
         for panel, names in PANELS.items():
             print(f"\n{n_different:,} different sequences, {panel}")
-            print_comparison({name: models[name] for name in names}, of_number, known)
-            print(answer(of_number, [(name, names[0]) for name in names[1:]]))
+            print_comparison({name: models[name] for name in names}, shown, known)
+            print(answer(shown, [(name, names[0]) for name in names[1:]]))
 
     X, y = get_sequences(max(options.sequences), options.timesteps, options.seed)
     seconds = time_trainings(models, X, y, options.batch_size, N_TIMES)

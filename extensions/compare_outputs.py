@@ -80,7 +80,7 @@ def draw(views, known):
         views: list of `common.choosing.View`, with the column `sequences`.
         known: as `get_known` returns it.
     """
-    views = [View(of.words, of.scores.replace({"model": NAMES})) for of in views]
+    views = [View(view.words, view.scores.replace({"model": NAMES})) for view in views]
     figure, panels = draw_views(views, "sequences", "loss")
     sizes = views[0].scores.sequences.unique()
     for axes in panels:

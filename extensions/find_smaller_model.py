@@ -154,7 +154,8 @@ def tabulate_errors(found, models, weights, seed):
         for training in rows[by].itertuples(index=False):
             model.set_weights(weights[training])
             tables[name, training.run] = find_errors(model, [seed, training.run])
-    tables["set by hand", 1] = find_errors(get_counting_model(model.input_shape[1]), [seed, 1])
+    n_timesteps = next(iter(models.values())).input_shape[1]
+    tables["set by hand", 1] = find_errors(get_counting_model(n_timesteps), [seed, 1])
     return pd.concat(tables, names=["model", "run"]).reset_index(["model", "run"])
 
 

@@ -49,7 +49,7 @@ def draw(losses, views, batch_size, known):
             by_run = of_view.pivot(index="run", columns="update", values=name)
             axes.plot(by_run.columns, by_run.mean(), label=name, **style | {"marker": ""})
             axes.fill_between(by_run.columns, *interval(by_run), color=style["color"], alpha=0.2)
-        draw_known(axes, {name: of for name, of in known.items() if of["loss"] > 0})
+        draw_known(axes, {name: scores for name, scores in known.items() if scores["loss"] > 0})
         axes.set(xscale="log", yscale="log")
         axes.set_xlabel(f"update (batch size {batch_size})")
         axes.xaxis.set_major_formatter("{x:,.0f}")
