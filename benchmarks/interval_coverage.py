@@ -160,8 +160,12 @@ def draw(coverage):
         1, 2, figsize=(9, 4.5), sharex=True, sharey=True, layout="constrained"
     )
     for axes, (n_runs, rows) in zip(all_axes, coverage.groupby("runs"), strict=True):
-        axes.plot(rows.coverage, rows.pair, **FIRST, label="a rate chosen by three other runs")
-        axes.plot(rows.coverage_of_usual_way, rows.pair, **SECOND, label="one rate for all runs")
+        heights = np.arange(len(rows))
+        three = "a rate chosen by three other runs"
+        axes.plot(rows.coverage, heights - 0.15, **FIRST, label=three)
+        one = "one rate for all runs"
+        axes.plot(rows.coverage_of_usual_way, heights + 0.15, **SECOND, label=one)
+        axes.set_yticks(heights, rows.pair)
         axes.axvline(0.95, color="black", linewidth=0.9)
         axes.set_title(f"{n_runs} runs", fontsize="medium")
         axes.set_xlabel("share of intervals")

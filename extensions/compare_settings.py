@@ -249,7 +249,7 @@ def draw(verdicts, n_runs):
         for number, (n_updates, rows) in enumerate(of_pair.groupby("update")):
             height = rows.setting.map(heights) + 0.17 - 0.34 * number
             spread = [rows["mean"] - rows.low, rows.high - rows["mean"]]
-            label = f"after {n_updates:,} updates"
+            label = f"after {n_updates:,} updates" + (", where tried" if number else "")
             axes.errorbar(rows["mean"], height, xerr=spread, label=label, **UPDATE_STYLES[number])
             label_beyond(axes, rows, height)
         axes.axvline(0, color="black", linewidth=0.9)
@@ -271,7 +271,7 @@ def draw(verdicts, n_runs):
     set_heading(
         figure,
         "Which differences remain with other lengths, sizes and batches?",
-        f"right of 0: the second has the lower loss; {chosen['view'].iloc[0]},"
+        f"right of 0: the first has the higher loss; {chosen['view'].iloc[0]},"
         f" {describe_runs(n_runs)}",
     )
     return figure
