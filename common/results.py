@@ -294,9 +294,8 @@ def tabulate_comparison(models, scores, known, **columns):
             heading = f"{MEASURES[measure].heading} minus {first}"
             table[heading] = ["", *(with_interval(pairs, sign="+") for pairs in paired)]
     if "step number alone" in known:
-        table["runs with no lower loss than step number"] = count_failed(scores, known).loc[
-            [*models]
-        ]
+        failed = count_failed(scores, known)
+        table["runs with no lower loss than step number"] = failed.loc[[*models]]
     table = pd.concat([table, tabulate_known(known)])
     return table.astype(object).fillna("").rename_axis("model")
 

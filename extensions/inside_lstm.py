@@ -11,7 +11,7 @@ over the sequences, and then, to compare, with the state of each other cell held
 Expect a cell whose state has a correlation of about 0.97 or more with the sum at every step. But
 other cells follow the sum nearly as well, so that the model is as right without that cell as
 without another. One figure shows a trained cell beside the cell of counting_lstm.py, which is set
-by hand and does nothing but add; the other shows what all models have in common. It takes about 25
+by hand and does nothing but add; the other shows what all models have in common. It takes about 18
 seconds on 2 CPU cores.
 """
 
@@ -208,8 +208,8 @@ def answer(models, by_step):
         f" The accuracy is {with_interval(models.accuracy, share=True)}, and"
         f" {with_interval(models.held, share=True)} if this cell is held at its mean. The second"
         f" accuracy minus that with another cell held (median): {in_words(difference)}."
-        f" In {(models['rank'] == 1).sum()} of {n_models}, no other cell lowers the accuracy more"
-        " if it is held."
+        f" In {(models['rank'] == 1).sum()} of {n_models}, holding this cell lowers the accuracy"
+        " more than holding any other."
     )
     _, high = interval(difference)
     return text + (" So this cell is not the only one that keeps the sum." if high >= 0 else "")

@@ -305,7 +305,7 @@ def test_backends_that_show_nothing(backend, assert_one_line_error, monkeypatch)
 def test_output_that_cannot_be_written(assert_one_line_error, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
-    for ending in (".png", ".keras", "_losses.csv"):
+    for ending in (".png", ".keras", "_losses.csv", "_other.png"):
         (tmp_path / ending / f"bilstm{ending}").mkdir(parents=True)
         assert_one_line_error("bilstm", "--output", tmp_path / ending, named=["--output", ending])
     for output in (file, file / "below", "/proc/no-such-folder"):
@@ -335,6 +335,26 @@ def test_all_scripts_have_that_parser(script, run_script, assert_one_line_error,
     for option in [*SMALL[script].split(), "--seed", "--output", "--show"]:
         if option.startswith("--"):
             assert f"{option} " in out
+
+
+def test_what_an_option_means_elsewhere(run_script, capsys):
+    with pytest.raises(SystemExit):
+        run_script("extensions.long_memory", "--help")
+    assert "most updates, each of one new sequence" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("script", ["extensions.compare_depths", "extensions.classify_recordings"])
+def test_another_backend_of_keras(script, assert_one_line_error, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert_one_line_error(script, named=["KERAS_BACKEND is 'jax'"])
+
+
+@pytest.mark.parametrize("table", [None, "not,scores\n1,2\n"])
+def test_a_bad_table_of_scores(table, assert_one_line_error, tmp_path):
+    if table:
+        (tmp_path / "some.csv").write_text(table)
+    options = ["--scores", "some.csv"]
+    assert_one_line_error("benchmarks.interval_coverage", *options, named=["--scores: 'some.csv'"])
 
 
 @pytest.mark.parametrize("script", ["bilstm", "extensions.compare_cells"])

@@ -138,10 +138,12 @@ def test_answer_about_made_up_cells(cells, by_step):
     assert "others there" not in text and "there has 0.250 (0.200 to 0.300)" in text
     assert "and 0.600 (0.500 to 0.700) if this cell is held at its mean" in text
     assert "held (median): lower by 0.163 (-0.025 to 0.350) in 2 runs" in text
-    assert "In 1 of 2 models, no other cell" in text and "So this cell is not the only one" in text
+    assert (
+        "In 1 of 2 models, holding this cell" in text and "So this cell is not the only one" in text
+    )
     cells.loc[3, "accuracy_held"] = 0.5
     models = inside_lstm.summarize_models(cells)
-    assert inside_lstm.answer(models, by_step).endswith("if it is held.")
+    assert inside_lstm.answer(models, by_step).endswith("more than holding any other.")
     alone = cells[cells.follows_best]
     text = inside_lstm.answer(inside_lstm.summarize_models(alone), by_step[by_step.cell == BEST])
     assert "there has none." in text and "So this cell" not in text
@@ -363,6 +365,17 @@ def test_answers_about_sizes():
     forward, both, of_nine, _ = compare_sizes.answer_growth(views[0]).split("; ")
     assert "at 0.001: forward, 7 time steps: 0.250 (0.200 to 0.300) per step, 1.750" in forward
     assert of_nine.startswith("forward, 9 time steps: 0.500") and "bidirectional, 7" in both
+
+
+def test_a_failed_run_stays_in_the_mean():
+    runs = [("forward", 100, run, 0.3) for run in range(1, 11)]
+    runs += [("bidirectional", 110, run, 0.1) for run in range(1, 11)]
+    scores = pd.DataFrame(runs, columns=["direction", "parameters", "run", "loss"])
+    scores = scores.assign(timesteps=7, sequence_loss=2.1)
+    scores.loc[3, "loss"] = np.nan
+    view = View("at 0.001", scores)
+    assert compare_sizes.answer([view]).endswith("over the sizes: no mean (1 of 10 not finite).")
+    assert "forward, 7 time steps: 1 of 10 not finite per step" in compare_sizes.answer_growth(view)
 
 
 def test_last_state_predicts_all_labels():
