@@ -7,7 +7,7 @@ parameters, on sequences of 10, 20 and 40 time steps: each 30 times on 2,000 seq
 update, at four learning rates. At 0.001 expect a lower loss from the bidirectional LSTM at every
 size and length. Where three other runs choose the rate of each run, expect no clear difference
 between directions or sizes. With longer sequences the loss per step falls, and the loss per
-sequence rises. It takes about 140 seconds on 2 CPU cores. `--units` is for the forward models.
+sequence rises. It takes about 150 seconds on 2 CPU cores. `--units` is for the forward models.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds

@@ -6,7 +6,7 @@ trains the LSTM and seven variants of it (extensions/variant_cell.py), each 30 t
 sequences of 10 and of 40 time steps, one per update, at five learning rates. At 0.001 expect the
 test loss of each variant within 0.03 of that of the standard LSTM. Where three other runs choose
 the rate of each run, expect few clear differences, of 0.02 to 0.04 in both directions, and no part
-that is needed at both lengths. It takes about 60 seconds on 2 CPU cores.
+that is needed at both lengths. It takes about 65 seconds on 2 CPU cores.
 
 Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants on
 three tasks, and tuned each variant. None was significantly better. The forget gate and the output

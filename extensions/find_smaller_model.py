@@ -13,7 +13,7 @@ chosen. An LSTM of one cell whose weights are set by hand is compared with them.
 
 Expect that the recipe gets 92% of whole sequences right, a forward LSTM of a single cell, with 14
 parameters, 95%, the best trained model 98%, and the one set by hand all. Does the larger rate help,
-or its decay? See extensions/compare_schedules.py. It takes about 130 seconds on 2 CPU cores. The
+or its decay? See extensions/compare_schedules.py. It takes about 140 seconds on 2 CPU cores. The
 training times differ each time, so they are printed but not saved.
 """
 

@@ -8,7 +8,7 @@ a model must see the end of a sequence to know the limit.
 
 Expect that a forward LSTM gets 85% of the time steps right, as many as the best possible forward
 model, to within 1%. A bidirectional LSTM with about half as many parameters gets 98% right: here
-the second direction is needed. It takes about 90 seconds on 2 CPU cores. The shortest length is a
+the second direction is needed. It takes about 100 seconds on 2 CPU cores. The shortest length is a
 quarter of `--timesteps`. The forward LSTM has twice `--units` cells in its one direction.
 
 In the figure the forward LSTM lies above the best possible forward model at some lengths. This is
