@@ -5,12 +5,12 @@ Tutorial section "Bidirectional LSTM For Sequence Classification".
     python bilstm.py
 
 trains on 1,000 sequences, one per update. Expect a test loss of about 0.13 and 95% of the
-time steps right. It takes about 6 seconds on 2 CPU cores, 2 to 3 of them to load TensorFlow.
+time steps right. It takes about 7 seconds on 2 CPU cores, 2 to 3 of them to load TensorFlow.
 
     python bilstm.py --units 50 --sequences 50000 --batch-size 10
 
 is the larger recipe of lesson 10 of the LSTM course by the tutorial's author: a model of 20,901
-parameters. Expect 99% of the time steps right. It takes about 11 seconds.
+parameters. Expect 99% of the time steps right. It takes about 12 seconds.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds

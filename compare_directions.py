@@ -7,7 +7,7 @@ Tutorial section "Compare LSTM to Bidirectional LSTM".
 trains each model 30 times on 250 sequences, one per update. Expect the lowest loss from the
 bidirectional LSTM. All other models have a higher loss than the baseline, which knows only the
 number of the step; a backward model cannot know the sum so far. The accuracy of the bidirectional
-LSTM is no higher than that of the forward one. It takes about 8 seconds on 2 CPU cores. `--runs 1`
+LSTM is no higher than that of the forward one. It takes about 9 seconds on 2 CPU cores. `--runs 1`
 shows one run, as the tutorial does. In the table, the rows "best ..." are the lowest loss that a
 model of that kind can have, however long it trains.
 

@@ -5,8 +5,8 @@ Tutorial section "Comparing Bidirectional LSTM Merge Modes".
     python compare_merge_modes.py
 
 trains each model 30 times on 250 sequences, one per update. Expect nearly the same loss from sum
-and concat, a slightly higher one from ave, and a much higher one from mul. It takes about 9 seconds
-on 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
+and concat, a slightly higher one from ave, and a much higher one from mul. It takes about 12
+seconds on 2 CPU cores. `--runs 1` shows one run, as the tutorial does.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds

@@ -60,7 +60,7 @@ def start_script(
 
 def check_backend(parser):
     """End the script with one line if the user has set another backend of Keras than TensorFlow."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow":
         parser.error(f"KERAS_BACKEND is {backend!r}: compiled training needs 'tensorflow'")
 
@@ -76,6 +76,7 @@ def make_parser(script, description, meanings=None, **defaults):
             have. A tuple makes an option that takes one or more values.
     """
     if not is_interactive():
+        open_closed_streams()
         end_at_once_on_signals(Path(script).name)
     parser = OneLineErrorParser(
         prog=Path(script).name,
@@ -193,6 +194,13 @@ def _whole_number(text, smallest, largest):
             f"{text!r} is not a whole number from {smallest} to {largest}"
         )
     return int(text)
+
+
+def open_closed_streams():
+    """Let what is written to a standard stream that the user has closed (`2>&-`) go nowhere."""
+    for name in ("stdin", "stdout", "stderr"):  # each takes the lowest number that is free: its own
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))
 
 
 def end_at_once_on_signals(script):

@@ -16,7 +16,7 @@ CHATTER = re.compile(rf"[IWE]\d{{4}} |{DATE}[IWE] |WARNING: All log messages|To 
 
 def watch(lines, beginning, advice):
     """Print the reason as soon as it is read, or, when `lines` end, what there is."""
-    line, others = "", []
+    others = []
     for line in lines:
         if FATAL.match(line):
             report([line], beginning, advice)
@@ -25,7 +25,7 @@ def watch(lines, beginning, advice):
             return
         if not CHATTER.match(line):
             others.append(line)
-    report(others[:3] or [line], beginning, advice)
+    report(others[:3], beginning, advice)
 
 
 def report(reasons, beginning, advice):

@@ -7,6 +7,7 @@ comparisons whose verdicts differ come first.
 """
 
 import re
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +47,7 @@ def read_answers(path):
 
 
 def main():
+    sys.stdout.reconfigure(errors="replace")  # a terminal that has no ± prints ? for it
     same, differing = [], []
     for first in sorted(FOLDER.glob("*_seed0.*")):
         script, second = first.name.split("_seed0")[0], str(first).replace("_seed0", "_seed1")

@@ -69,7 +69,8 @@ def run_script(script, options, seed, output):
     before = sum(os.times()[2:4])
     command = [sys.executable, "-m", script, *options, "--seed", str(seed), "--output", output]
     with open(output / f"{name}.txt", "w", encoding="utf-8") as printed:
-        process = subprocess.run(command, cwd=ROOT, stdout=printed)
+        environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+        process = subprocess.run(command, cwd=ROOT, stdout=printed, env=environment)
     if process.returncode != 0:
         sys.exit(f"refresh.py: error: {script} ended with status {process.returncode}")
     for figure in output.glob(f"{name}*.png"):

@@ -9,10 +9,10 @@ best, and measures how right the model is without it: with the state of this cel
 over the sequences, and then, to compare, with the state of each other cell held.
 
 Expect a cell whose state has a correlation of about 0.97 or more with the sum at every step. But
-other cells follow the sum nearly as well, so that the model is as right without that cell as
-without another. One figure shows a trained cell beside the cell of counting_lstm.py, which is set
-by hand and does nothing but add; the other shows what all models have in common. It takes about 18
-seconds on 2 CPU cores.
+other cells follow the sum nearly as well, so that the model is hardly less right without that cell
+than without another. One figure shows a trained cell beside the cell of counting_lstm.py, which is
+set by hand and does nothing but add; the other shows what all models have in common. It takes about
+18 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
