@@ -173,7 +173,7 @@ def test_options():
     for option, meaning in HELP.items():
         assert table[option.replace("_", "-")].strip() == meaning
     mentioned = {word for code in CODE for word in re.findall(r"--[a-z-]+", code)}
-    of_docs = {"--all", "--check"}
+    of_docs = {"--all", "--check", "--with-requirements"}  # of refresh.py, of cog, of uv
     assert mentioned - {"--help"} - of_docs == {f"--{option}" for option in table}
 
 
