@@ -55,6 +55,7 @@ def tabulate_learned(view, most_updates):
     rows = []
     for (n_timesteps, name), of_model in view.scores.groupby(["timesteps", "model"], sort=False):
         rates = of_model.learning_rate.value_counts().sort_index()
+        low, high = median_interval(of_model.updates_to_learn)
         row = {
             "view": view.words,
             "timesteps": n_timesteps,
@@ -64,7 +65,8 @@ def tabulate_learned(view, most_updates):
             "runs": len(of_model),
             "learned": np.isfinite(of_model.updates_to_learn).sum(),
             "median": np.median(of_model.updates_to_learn),
-            **dict(zip(("low", "high"), median_interval(of_model.updates_to_learn), strict=True)),
+            "low": low,
+            "high": high,
             "rates": ", ".join(f"{rate:g} ({n_runs})" for rate, n_runs in rates.items()),
         }
         rows.append(row)

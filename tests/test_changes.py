@@ -1,5 +1,6 @@
 """What changed since 2017, docs/changes.md: both sides, where the old one still runs."""
 
+import warnings
 from pathlib import Path
 
 import keras
@@ -166,8 +167,10 @@ def test_bidirectional_reads_the_future(bidirectional):
 def padded():
     """Run the example of docs/answers.md; return what it names, and labels changed at padding."""
     _, answer = ANSWERS.read_text(encoding="utf-8").split("## How do I pad?\n")
-    names = {}
-    exec(answer.split("```python\n")[1].split("```")[0], names)
+    names = {"__name__": "snippet"}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", category=DeprecationWarning, module="snippet")
+        exec(answer.split("```python\n")[1].split("```")[0], names)
     X, y, weights = names["X"], names["y"], names["weights"]
     assert X.shape == y.shape == (3, 6, 1) and weights.sum(axis=1).tolist() == [2, 5, 6]
     return names | {"changed_y": np.where(weights[:, :, None] == 1, y, 1 - y)}
