@@ -16,7 +16,7 @@ parameters. Expect 99% of the time steps right. It takes about 12 seconds.
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(__file__, __doc__, n_threads=1, any_backend=True, runs=None)
+    options = start_script(__file__, __doc__, any_backend=True, runs=None)
 
 import keras
 import matplotlib.pyplot as plt

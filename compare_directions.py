@@ -24,12 +24,10 @@ import matplotlib.pyplot as plt
 from keras import layers
 
 from bilstm import get_bi_lstm_model
-from common.choosing import get_views
-from common.figures import label_lines, set_heading
 from common.files import save
-from common.floors import get_known, score_backward, score_misaligned_backward
-from common.results import count_accurate, describe_runs, interval, print_comparison
-from common.training import Training, train_runs
+from common.floors import get_known
+from common.report import report
+from common.training import train_runs
 from data import get_sequences, score_labels
 from lstm_forward import get_lstm_model
 
@@ -87,41 +85,43 @@ def main(options):
 
     # Each run draws new sequences, which all models share, and new initial weights for each model.
     # Each model is trained in one pass over the sequences.
-    models = get_models(options.timesteps, n_units=options.units)
     losses, scores = train_runs(
-        models,
+        get_models(options.timesteps, n_units=options.units),
         get_data,
         score_labels,
         learning_rates=[options.learning_rate],  # instead of the models' own
         n_runs=options.runs,
         seed=options.seed,
-        training=Training(batch_size=options.batch_size),
+        batch_size=options.batch_size,
     )
 
-    known = {
-        **get_known(options.timesteps),
-        "best lstm_back": score_misaligned_backward(options.timesteps),
-        "best lstm_back_aligned": score_backward(options.timesteps),
-    }
-    print_comparison(models, get_views(scores), known)
-    accurate = count_accurate(scores, "lstm_forw")
-    print(f"lstm_forw gets 90% to 100% of the time steps right in {accurate}.")
+    known = get_known(options.timesteps, "lstm_back", "lstm_back_aligned")
+    report(scores, known)
+    forward = scores[scores["model"] == "lstm_forw"]
+    n_accurate = (forward["accuracy"] >= 0.9).sum()
+    print(
+        f"lstm_forw gets 90% to 100% of the time steps right in {n_accurate} of {len(forward)} runs."
+    )
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, line in LINES.items():
         by_run = losses.pivot(index="update", columns="run", values=name)
-        smooth = by_run.rolling(11, center=True, min_periods=1).mean()  # over 11 updates
-        axes.plot(smooth.mean(axis=1), label=name, linewidth=2, **line)
-        axes.fill_between(smooth.index, *interval(smooth.T), color=line["color"], alpha=0.2)
-        if options.runs == 1:
-            axes.plot(by_run, color=line["color"], linewidth=0.8, alpha=0.45)  # every update
-    step_number = known["step number alone"]["loss"]
-    axes.axhline(step_number, color="black", linewidth=0.9, label="step number alone")
-    set_heading(figure, "Which way should an LSTM read?", describe_runs(options.runs))
+        smooth = by_run.rolling(11, center=True, min_periods=min(11, len(by_run))).mean()
+        mean, error = smooth.mean(axis=1), smooth.sem(axis=1)
+        axes.plot(mean, label=name, linewidth=2, **line)
+        axes.fill_between(
+            mean.index, mean - 2 * error, mean + 2 * error, color=line["color"], alpha=0.2
+        )
+    axes.axhline(
+        known["step number alone"]["loss"], color="black", linewidth=0.9, label="step number alone"
+    )
+    axes.set_title(
+        f"Which way should an LSTM read? ({options.runs} runs, mean ± 2 standard errors)"
+    )
     axes.set_xlabel(f"update (batch size {options.batch_size})")
-    axes.set_ylabel("training loss (cross-entropy, nats)")
+    axes.set_ylabel("training loss, mean of 11 updates (nats)")
     axes.grid(alpha=0.3)
-    label_lines(axes)
+    axes.legend()
     save(options, figure, losses=losses, scores=scores)
 
 

@@ -12,7 +12,7 @@ takes about 5 seconds on 2 CPU cores, half of them to load TensorFlow.
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
-    options = start_script(__file__, __doc__, n_threads=1, any_backend=True, runs=None)
+    options = start_script(__file__, __doc__, any_backend=True, runs=None)
 
 import keras
 import matplotlib.pyplot as plt

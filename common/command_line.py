@@ -1,48 +1,36 @@
 """What the command lines of all scripts share: the options, and one line for every ending."""
 
 import argparse
-import contextlib
 import math
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 from common.files import check_directory
-from common.startup import is_interactive, load_keras
+from common.startup import find_missing_package, is_interactive, load_keras
 
-OPTIONS = {  # that most scripts have, with their defaults
-    "timesteps": 10,
-    "units": 20,
-    "sequences": 1000,
-    "batch_size": 1,
-    "learning_rate": 0.001,
-    "runs": 30,
+OPTIONS = {  # that most scripts have: the default, and what they mean
+    "timesteps": (10, "length of a sequence"),
+    "units": (20, "memory cells per direction"),
+    "sequences": (1000, "training sequences"),
+    "batch_size": (1, "sequences per update"),
+    "learning_rate": (0.001, "step size of the optimizer, Adam"),
+    "runs": (30, "independent trainings of each model at each learning rate"),
+    "epochs": (None, "passes over the training sequences"),
 }
-HELP = {
-    "timesteps": "length of a sequence",
-    "units": "memory cells per direction",
-    "sequences": "training sequences",
-    "batch_size": "sequences per update",
-    "learning_rate": "step size of the optimizer, Adam",
-    "runs": "independent trainings of each model at each learning rate",
-    "epochs": "passes over the training sequences",
-}
-N_CORES = os.cpu_count()
 LARGEST_COUNT = 2**31 - 1  # the largest size of an axis that all of TensorFlow takes
 LARGEST_SEED = 2**32 - 1  # the largest that keras.utils.set_random_seed takes
 RATES = 1e-30, 1e30  # from the smallest to the largest: all well within Keras' float type
 
 
-def start_script(
-    script, description, n_threads=N_CORES, any_backend=False, meanings=None, **defaults
-):
+def start_script(script, description, any_backend=False, meanings=None, **defaults):
     """Begin a script: read its options, then load Keras without start-up messages.
 
     Args:
         script: the script's `__file__`.
         description: the script's docstring, for `--help`.
-        n_threads: how many trainings run side by side. One training is too small to be shared.
         any_backend: the script runs on any backend of Keras, not on TensorFlow alone.
         meanings, **defaults: as for `make_parser`.
 
@@ -54,7 +42,8 @@ def start_script(
     if not any_backend:
         check_backend(parser)
     options = read_options(parser)
-    load_keras(n_threads)
+    # A script that trains once trains a model too small to be shared by cores.
+    load_keras(os.cpu_count() if "runs" in options else 1)
     return options
 
 
@@ -71,34 +60,39 @@ def make_parser(script, description, meanings=None, **defaults):
     Args:
         script: the script's `__file__`; its stem names the files.
         description: the script's docstring, for `--help`.
-        meanings: None, or a dict of option to what it means, where that differs from HELP.
+        meanings: None, or a dict of option to what it means, where that differs from OPTIONS.
         **defaults: defaults that differ from OPTIONS; None for an option that the script does not
             have. A tuple makes an option that takes one or more values.
     """
     if not is_interactive():
-        open_closed_streams()
         end_at_once_on_signals(Path(script).name)
+    if missing := find_missing_package():
+        install = f'{sys.executable} -m pip install -r requirements.txt (README, "Run it")'
+        sys.exit(
+            f"{Path(script).name}: error: {missing} is not installed. To install it: {install}"
+        )
     parser = OneLineErrorParser(
         prog=Path(script).name,
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    for option, (default, meaning) in OPTIONS.items():
+        default = defaults.get(option, default)
+        if default is None:
+            continue
+        is_rate, several = option == "learning_rate", isinstance(default, tuple)
+        meaning = (meanings or {}).get(option, meaning)
+        parser.add_argument(
+            "--" + option.replace("_", "-"),
+            type=read_rate if is_rate else read_whole_number,
+            default=default,
+            nargs="+" if several else None,
+            metavar="X" if is_rate else "N",
+            help=f"{meaning} (default: {' '.join(map(str, default)) if several else default})",
+        )
     add = parser.add_argument
-    meanings = HELP | (meanings or {})
-    for option, default in (OPTIONS | defaults).items():
-        if default is not None:
-            several = isinstance(default, tuple)
-            shown = " ".join(map(str, default)) if several else default
-            is_rate = option == "learning_rate"
-            add(
-                "--" + option.replace("_", "-"),
-                type=read_rate if is_rate else read_count,
-                default=default,
-                nargs="+" if several else None,
-                metavar="X" if is_rate else "N",
-                help=f"{meanings[option]} (default: {shown})",
-            )
+    read_seed = partial(read_whole_number, smallest=0, largest=LARGEST_SEED)
     add("--seed", type=read_seed, default=0, metavar="N", help="all randomness (default: 0)")
     add("--output", default="results", metavar="DIR", help="where files go (default: results)")
     add("--show", action="store_true", help="also show the figure")
@@ -120,19 +114,24 @@ def read_options(parser):
         SystemExit: with status 2, after one line that names the option and the value, if an option
             is wrong.
     """
+    import matplotlib  # here, as it takes a while: by now Ctrl-C ends with one line
+    from matplotlib.backends import BackendFilter, backend_registry
+
     name = Path(parser.prog).stem
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
     for option, value in vars(options).items():
         if isinstance(value, list):  # each value once
             setattr(options, option, list(dict.fromkeys(value)))
-    if not options.show:
-        draw_to_files_alone()
-    elif not can_show():
+    if not options.show and not is_interactive():
+        matplotlib.use("agg")  # draws without a display
+    files_alone = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
+    if options.show and matplotlib.get_backend() in files_alone:
         parser.error("argument --show: there is no display to show the figure on")
     try:
         options.output = check_directory(options.output, name)
     except OSError as error:
-        parser.error(f"argument --output: {options.output!r}: {error.strerror}")
+        reason = f"{error.strerror} ({error.filename})"
+        parser.error(f"argument --output: {options.output!r}: {reason}")
     return options
 
 
@@ -147,46 +146,8 @@ class OneLineErrorParser(argparse.ArgumentParser):
         self.exit(0 if is_interactive() else 2)
 
 
-def draw_to_files_alone():
-    """Let Matplotlib draw without a display, but leave the figures of a notebook as they are."""
-    import matplotlib  # here, as it takes a while: by now Ctrl-C ends with one line
-
-    if not is_interactive():
-        matplotlib.use("agg")
-
-
-def can_show():
-    """Tell whether Matplotlib can show a figure: on a display, or in a notebook."""
-    import matplotlib
-    from matplotlib.backends import BackendFilter, backend_registry
-
-    file_formats = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
-    return matplotlib.get_backend() not in file_formats
-
-
-def read_count(text):
-    """Return the int in `text`; raise argparse.ArgumentTypeError unless it is a count."""
-    return _whole_number(text, 1, LARGEST_COUNT)
-
-
-def read_seed(text):
-    """Return the int in `text`; raise argparse.ArgumentTypeError if it is no seed for Keras."""
-    return _whole_number(text, 0, LARGEST_SEED)
-
-
-def read_rate(text):
-    """Return the float in `text`; raise argparse.ArgumentTypeError unless it is within RATES."""
-    try:
-        rate = float(text) if text.isascii() and "_" not in text else math.nan
-    except ValueError:
-        rate = math.nan
-    low, high = RATES
-    if not low <= rate <= high:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
-    return rate
-
-
-def _whole_number(text, smallest, largest):
+def read_whole_number(text, smallest=1, largest=LARGEST_COUNT):
+    """Return the int in `text`; raise argparse.ArgumentTypeError unless it is in the range."""
     # Not int() alone, which also takes "1_000" and the digits of every script.
     is_number = text.isascii() and text.isdigit() and len(text) < 20
     if not is_number or not smallest <= int(text) <= largest:
@@ -196,22 +157,27 @@ def _whole_number(text, smallest, largest):
     return int(text)
 
 
-def open_closed_streams():
-    """Let what is written to a standard stream that the user has closed (`2>&-`) go nowhere."""
-    for name in ("stdin", "stdout", "stderr"):  # each takes the lowest number that is free: its own
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))
+def read_rate(text):
+    """Return the float in `text`; raise argparse.ArgumentTypeError unless it is within RATES."""
+    low, high = RATES
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not low <= rate <= high:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from {low} to {high}")
+    return rate
 
 
 def end_at_once_on_signals(script):
     """Let Ctrl-C end the process with one line, and a closed pipe without one, at any moment."""
-    terminal = os.dup(2)  # standard error, also while it is turned off
+    terminal = os.dup(2)  # standard error, also while it is turned away
 
-    def end(signal_number, frame):
+    def interrupt(signal_number, frame):
         os.write(terminal, f"\n{script}: interrupted\n".encode())
         os._exit(130)
 
-    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGINT, interrupt)
     if hasattr(signal, "SIGPIPE"):  # not on Windows
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
@@ -230,22 +196,13 @@ def run(main, options):
         reason = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
         end(1, f"{script}: error: {reason}; files in {options.output} are as they were")
     except Exception as error:
-        if not is_out_of_memory(error):
+        if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):
             raise
         end(1, f"{script}: error: not enough memory for data or a model of this size")
-
-
-def is_out_of_memory(error):
-    """Tell whether an exception of NumPy or TensorFlow means that memory is full."""
-    tensorflow = sys.modules.get("tensorflow")
-    full = (MemoryError, tensorflow.errors.ResourceExhaustedError) if tensorflow else MemoryError
-    return isinstance(error, full)
 
 
 def end(status, line):
     """Print a line to standard error and end the process; in a notebook, only print it."""
     print(line, file=sys.stderr, flush=True)
     if not is_interactive():
-        with contextlib.suppress(OSError):  # standard output may be what is full
-            sys.stdout.flush()
         os._exit(status)  # sys.exit would wait for a model that is being compiled

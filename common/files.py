@@ -1,6 +1,5 @@
 """The files that a script writes."""
 
-import contextlib
 import os
 import signal
 import tempfile
@@ -20,31 +19,12 @@ def check_directory(directory, name):
     Raises:
         OSError: files cannot be written there; `strerror` says why.
     """
-    if not directory:
-        raise OSError(None, "is empty")
     directory = Path(directory)
-    if directory.is_file():
-        raise OSError(None, "is a file, not a directory")
     directory.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=directory).close()
     for file in directory.glob(f"{name}[._]*"):
-        if file.is_dir():
-            raise OSError(None, f"{file.name} in it is a directory")
-        try:
-            open(file, "ab").close()  # on Windows not while another program has it open
-        except OSError as error:
-            raise OSError(None, f"{file.name} in it: {error.strerror}") from None
+        open(file, "ab").close()  # on Windows not while another program has it open
     return directory
-
-
-@contextlib.contextmanager
-def _interrupts_raised():
-    """Let Ctrl-C raise KeyboardInterrupt, so that what has been begun is put in order first."""
-    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, interrupt)
 
 
 def save(options, figure, others=None, **tables):
@@ -63,21 +43,23 @@ def save(options, figure, others=None, **tables):
     import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
 
     options.output.mkdir(parents=True, exist_ok=True)  # in case it has gone since the start
-    # A directory of its own: another script may be writing to the same place.
-    with (
-        _interrupts_raised(),
-        tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary,
-    ):
-        temporary = Path(temporary)
-        figure.savefig(temporary / f"{options.name}.png", dpi=160)
-        for what, table in tables.items():
-            table.to_csv(temporary / f"{options.name}_{what}.csv", index=False)
-        for ending, write in (others or {}).items():
-            write(temporary / f"{options.name}{ending}")
-        files = sorted(temporary.iterdir())
-        for file in files:
-            os.replace(file, options.output / file.name)
-    print("Saved", *(options.output / file.name for file in files))
+    # Until all is written, Ctrl-C raises KeyboardInterrupt, so that what was begun is removed.
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        # A directory of its own: another script may be writing to the same place.
+        with tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary:
+            begin = Path(temporary, options.name)
+            figure.savefig(f"{begin}.png", dpi=160)
+            for what, table in tables.items():
+                table.to_csv(f"{begin}_{what}.csv", index=False)
+            for ending, write in (others or {}).items():
+                write(f"{begin}{ending}")
+            names = sorted(os.listdir(temporary))
+            for name in names:
+                os.replace(Path(temporary, name), options.output / name)
+    finally:
+        signal.signal(signal.SIGINT, interrupt)
+    print("Saved", *(options.output / name for name in names))
     if options.show:
         plt.show()
     plt.close(figure)

@@ -17,19 +17,26 @@ GRID = 200  # points per unit of a sum; the limit, a multiple of 1/4, is one of 
 PERFECT = {"loss": 0.0, "accuracy": 1.0, "sequence_accuracy": 1.0}
 
 
-def get_known(n_timesteps):
-    """Return the scores of the step number alone and of the best possible model, for tables.
+def get_known(n_timesteps, *backward):
+    """Return the scores of the step number alone and of the best possible models, for tables.
 
     A model that reads forward or both ways can be right at every step, since the values so far
-    decide the label.
+    decide the label. A backward model cannot.
 
     Args:
         n_timesteps: length of the sequences of the tutorial's problem.
+        *backward: names of backward models, `lstm_back` or `lstm_back_aligned`, to add the scores
+            of the best possible ones.
 
     Returns:
         Dict of name to the dict of its scores.
     """
-    return {"step number alone": score_step_number(n_timesteps), "best possible": dict(PERFECT)}
+    best = {"lstm_back": score_misaligned_backward, "lstm_back_aligned": score_backward}
+    return {
+        "step number alone": score_step_number(n_timesteps),
+        "best possible": dict(PERFECT),
+        **{f"best {name}": best[name](n_timesteps) for name in backward},
+    }
 
 
 def score_step_number(n_timesteps):

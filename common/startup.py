@@ -1,14 +1,14 @@
-"""What the process of a script needs before Keras is loaded: a quiet start, and threads."""
+"""What the process of a script needs before Keras is loaded: packages, threads, a quiet start."""
 
 import builtins
 import contextlib
+import faulthandler
 import gc
 import os
-import signal
-import subprocess
+import re
 import sys
 import warnings
-from importlib import metadata
+from importlib import metadata, util
 from pathlib import Path
 
 # Measured on layers as small as these: one thread for each operation, since sharing so little work
@@ -21,11 +21,20 @@ XLA_FLAGS = (
 )
 # The versions of TensorFlow on which these flags were tried. One that does not know a flag ends.
 TRIED = ("2.19.", "2.20.", "2.21.", "2.22.0rc0")
+REQUIREMENTS = Path(__file__).parents[1] / "requirements.txt"
 
 
 def is_interactive():
     """Tell whether IPython runs the script, as in a notebook: then the process is the user's."""
     return hasattr(builtins, "__IPYTHON__")
+
+
+def find_missing_package():
+    """Return the first package of requirements.txt that this Python does not have, or None."""
+    packages = re.findall(r"^[\w-]+", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
+    modules = {"scikit-learn": "sklearn"}  # that are not named like their package
+    missing = (name for name in packages if util.find_spec(modules.get(name, name)) is None)
+    return next(missing, None)
 
 
 def get_xla_flags():
@@ -41,15 +50,20 @@ def load_keras(n_threads):
     """Load Keras without its messages, and set TensorFlow up for layers as small as these.
 
     The backend is TensorFlow, unless KERAS_BACKEND names another. If Keras is loaded already, as it
-    may be in a notebook, this does nothing. If Keras cannot be loaded, a few lines say why, and the
-    process ends with status 1 or with that of whatever ended it.
+    may be in a notebook, this does nothing. If the user has set a variable of TensorFlow, XLA or
+    Keras, all messages are shown, because one of them may say what is wrong with it.
 
     Args:
         n_threads: how many trainings TensorFlow is to run side by side.
     """
     if "keras" in sys.modules:
         return
-    advice = _get_advice()
+    others = "TF_CLI_", "TF_VAR_"  # variables of Terraform
+    set_by_user = [
+        name
+        for name in os.environ
+        if name.startswith(("TF_", "XLA_", "KERAS_")) and not name.startswith(others)
+    ]
     # TensorFlow and XLA read these when they are loaded; what the user has set stays.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -60,102 +74,35 @@ def load_keras(n_threads):
     # Loading creates hundreds of thousands of objects that stay to the end. The garbage collector
     # would search them again and again, for more than a second in all.
     gc.disable()
-    # Some messages ignore the log level. And TensorFlow, once half loaded, cannot be loaded again.
-    try:
-        with _quiet_stderr(advice), _interrupt_afterwards():
-            _import_keras()
-    except (Exception, SystemExit) as error:
-        if is_interactive():
-            raise
-        print(f"{_get_beginning()} {type(error).__name__}: {error}\n{advice}", file=sys.stderr)
-        sys.exit(1)
+    with contextlib.nullcontext() if set_by_user else turn_stderr_away():
+        import keras
+
+        if keras.config.backend() == "tensorflow":
+            import tensorflow as tf
+
+            with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
+                tf.function(lambda: tf.constant(0), jit_compile=True)()
+            tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
     gc.freeze()
     gc.enable()
-
-
-def _import_keras():
-    import keras
-
-    if keras.config.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with tf.device("CPU"):  # before TensorFlow 2.21 the first compilation prints lines
-            tf.function(lambda: tf.constant(0), jit_compile=True)()
-        tf.get_logger().setLevel("ERROR")  # no warning that each of many models is traced
     # From Keras 3.16, each recurrent layer warns that it passes no mask on. Here none needs to.
     warnings.filterwarnings("ignore", "Layer .* mask attached", UserWarning)
 
 
-def _get_beginning():
-    return f"{Path(sys.argv[0]).name}: error: Keras could not be loaded:"
-
-
-def _get_advice():
-    """Say what to do if Keras cannot be loaded."""
-    prefixes = "XLA_FLAGS", "TF_XLA_", "TF_CPP_", "TF_NUM_", "TF_ENABLE_", "KERAS_"
-    names = [name for name in os.environ if name.startswith(prefixes)]
-    if names:
-        return f"Try it without what you have set: {', '.join(sorted(names))}."
-    return (
-        'See if this says more: python -c "import keras". '
-        "If it says nothing, run the script with XLA_FLAGS set to an empty text."
-    )
-
-
 @contextlib.contextmanager
-def _interrupt_afterwards():
-    """In a notebook, where the process goes on after Ctrl-C, hold Ctrl-C back until the end."""
-    if not is_interactive():
-        yield
-        return
-    held = []
-    handler = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    if held:
-        raise KeyboardInterrupt
+def turn_stderr_away():
+    """Turn standard error away, as some messages ignore the log level. A crash is still reported.
 
-
-@contextlib.contextmanager
-def _quiet_stderr(advice):
-    """Turn standard error away. If the process ends meanwhile, another process says why.
-
-    When C++ code such as XLA ends a process, the process itself cannot catch that.
-
-    Args:
-        advice: the last line to print then.
+    Messages of C++ code do not pass through `sys.stderr`, but go to file descriptor 2.
     """
     sys.stderr.flush()
-    program = Path(__file__).with_name("watcher.py")
-    held = []  # a Ctrl-C while the watcher starts
-    interrupt = signal.signal(signal.SIGINT, lambda *arguments: held.append(arguments))
-    watcher = subprocess.Popen(
-        [sys.executable, "-I", "-S", program, _get_beginning(), advice],
-        stdin=subprocess.PIPE,
-        start_new_session=True,  # Ctrl-C is not for the watcher; on Windows it takes a flag
-        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-    )
-    saved = os.dup(2)
-    os.dup2(watcher.stdin.fileno(), 2)
-
-    def restore():
-        os.dup2(saved, 2)
-        watcher.kill()
-
-    def restore_and_interrupt(*arguments):
-        restore()
-        interrupt(*arguments)
-
-    signal.signal(signal.SIGINT, restore_and_interrupt)
-    if held:
-        restore_and_interrupt(*held[0])
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    faulthandler.enable(terminal)
+    os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        restore()  # first: a Ctrl-C from here on must not let the watcher speak
-        signal.signal(signal.SIGINT, interrupt)
-        watcher.wait()
-        watcher.stdin.close()
-        os.close(saved)
+        os.dup2(terminal, 2)
+        faulthandler.disable()
+        os.close(terminal)
+        os.close(nowhere)

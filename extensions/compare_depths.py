@@ -14,18 +14,18 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     rates = 0.001, 0.002, 0.006, 0.01, 0.03, 0.06
     options = start_script(__file__, __doc__, sequences=3000, learning_rate=rates)
 
-import keras
-import matplotlib.pyplot as plt
-import numpy as np
 from keras import layers
 
-from common.comparing import report, train_on_sums
-from common.figures import VIEW_STYLES, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import describe_runs, interval, mean_of_all
+from extensions.shared.choosing import get_views
+from extensions.shared.figures import draw
+from extensions.shared.models import get_label_model
+from extensions.shared.report import print_choices, report
+from extensions.shared.training import train_on_sums
 
 N_LAYERS = {"bilstm_x1": 1, "bilstm_x2": 2, "bilstm_x3": 3}  # of each model
+PAIRS = [("bilstm_x2", "bilstm_x1"), ("bilstm_x3", "bilstm_x2")]
 
 
 def get_stacked_model(n_timesteps, n_layers=2, *, n_units=20):
@@ -43,30 +43,11 @@ def get_stacked_model(n_timesteps, n_layers=2, *, n_units=20):
     Raises:
         ValueError: `n_units` is not positive.
     """
-    model = keras.Sequential([keras.Input((n_timesteps, 1))])
-    for _ in range(n_layers):
-        # The next layer needs the output at every time step, not only the last one.
-        model.add(layers.Bidirectional(layers.LSTM(n_units, return_sequences=True)))
-    model.add(layers.Dense(1, activation="sigmoid"))
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
-    return model
-
-
-def draw(views):
-    """Draw the test loss over the number of layers: a line for each of the views."""
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    for view, style in zip(views, VIEW_STYLES[-len(views) :], strict=True):
-        losses = view.scores.pivot(index="run", columns="model", values="loss")[list(N_LAYERS)]
-        means = losses.agg(mean_of_all)
-        spread = np.abs(np.array(interval(losses)) - means.to_numpy())
-        axes.errorbar(N_LAYERS.values(), means, spread, label=view.words, capsize=3, **style)
-    axes.set(xlabel="bidirectional LSTM layers", ylabel="test loss (cross-entropy, nats)")
-    axes.set(xticks=[*N_LAYERS.values()], ylim=(0, None))
-    axes.grid(alpha=0.3)
-    runs = describe_runs(views[0].scores.run.max())
-    set_heading(figure, "Does a second bidirectional layer lower the loss? And a third?", runs)
-    axes.legend(loc="lower left")
-    return figure
+    # The next layer needs the output at every time step, not only the last one.
+    stack = [
+        layers.Bidirectional(layers.LSTM(n_units, return_sequences=True)) for _ in range(n_layers)
+    ]
+    return get_label_model(n_timesteps, stack)
 
 
 def main(options):
@@ -74,10 +55,20 @@ def main(options):
         name: get_stacked_model(options.timesteps, n_layers, n_units=options.units)
         for name, n_layers in N_LAYERS.items()
     }
-    losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
-    pairs = [("bilstm_x2", "bilstm_x1"), ("bilstm_x3", "bilstm_x2")]
-    views = report(models, scores, get_known(options.timesteps), pairs, options)
-    save(options, draw(views), losses=losses, scores=scores)
+    _, scores = train_on_sums(models, options.timesteps, options.sequences, options)
+    views = get_views(scores, options.seed)
+    print_choices(scores, options.seed)
+    report(views, PAIRS, get_known(options.timesteps))
+    figure = draw(
+        views.assign(layers=views.model.map(N_LAYERS), model="bidirectional LSTM"),
+        x="layers",
+        title="Does a second bidirectional layer lower the loss? And a third?",
+        xlabel="bidirectional LSTM layers",
+        ylabel="test loss (cross-entropy, nats)",
+        xticks=[*N_LAYERS.values()],
+        ylim=(0, None),
+    )
+    save(options, figure, scores=scores)
 
 
 if __name__ == "__main__":

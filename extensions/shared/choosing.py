@@ -1,0 +1,128 @@
+"""Which learning rate? Each run has the one that three other runs have chosen.
+
+Every model is trained once in every run at every rate. Which of these trainings a run reports is
+decided afterwards, from the table of scores. So a run stands for what a careful person does: try
+each rate three times, then train with the best one. The run that is reported has no part in the
+choice. The choice differs from run to run, so that the interval over the runs includes its
+variation: python -m benchmarks.interval_coverage measures how well. (Bouthillier and others, 2021:
+choosing hyperparameters once, for all runs, hides a part of the variance.)
+"""
+
+import numpy as np
+import pandas as pd
+
+from extensions.shared.results import MEASURES, get_keys
+
+N_CHOOSERS = 3
+PUBLISHED_RATE = 0.001  # of the tutorial's "adam"
+
+
+def get_views(scores, seed=0, by="loss"):
+    """Return the scores that are reported: at the published rate, and at rates chosen by others.
+
+    Args:
+        scores: DataFrame as `train_runs` returns it, perhaps with more columns that say what was
+            trained, such as `timesteps`. Every column that is no measure of MEASURES counts as
+            one of these.
+        seed: of the choice.
+        by: the measure that chooses.
+
+    Returns:
+        DataFrame of some rows of scores, with a first column `view`: `at 0.001`, if that is one of
+        several rates, and `at a rate chosen by three other runs` (with two to four runs, all others
+        choose). With one rate there is only that; a single run has 0.001, or else the first rate.
+    """
+    rates, n_runs = scores.learning_rate.unique(), scores.run.nunique()
+    published = scores[scores.learning_rate == PUBLISHED_RATE]
+    if len(rates) == 1 or n_runs == 1:
+        rate = PUBLISHED_RATE if len(published) else rates[0]
+        views = {f"at {rate:g}": scores[scores.learning_rate == rate]}
+    else:
+        who = "three other runs" if n_runs > N_CHOOSERS + 1 else "the other runs"
+        choices = tabulate_choices(scores, seed, by).drop(columns="at_edge")
+        views = {f"at {PUBLISHED_RATE:g}": published} if len(published) else {}
+        views[f"at a rate chosen by {who}"] = scores.merge(choices)
+    return pd.concat(views, names=["view"]).reset_index("view").reset_index(drop=True)
+
+
+def pick(views, table):
+    """Return the rows of another table by model, run and learning rate, for the same trainings."""
+    keys = ["model", "run", "learning_rate"]
+    return views[["view", *keys]].drop_duplicates().merge(table, on=keys)
+
+
+def pick_losses(views, losses):
+    """Return the losses at the rates of the views: `view`, `model`, `run`, `update`, `loss`.
+
+    Args:
+        views: as `get_views` returns them.
+        losses: DataFrame as `train_runs` returns it, with the scores of the views.
+    """
+    keys = ["run", "learning_rate", "update"]
+    return pick(views, losses.melt(keys, var_name="model", value_name="loss"))
+
+
+def tabulate_choices(scores, seed=0, by="loss"):
+    """Return the learning rate of each model in each run, as `choose_rates` chooses it.
+
+    Args:
+        scores, seed, by: as for `get_views`. If a training was tested several times, the last test
+            counts.
+
+    Returns:
+        DataFrame with the columns that say what was trained, `run`, `learning_rate`, and
+        `at_edge`: whether that is the first or the last rate, and better than its neighbour.
+    """
+    if MEASURES[by].is_censored:
+        # With infinity, the mean would be the same whether one of three never learns or all do.
+        never = 10 * scores[by][np.isfinite(scores[by])].max()
+        scores = scores.assign(**{by: scores[by].replace(np.inf, never)})
+    choosers = draw_choosers(scores.run.nunique(), seed)
+    sign, choices = -1 if MEASURES[by].is_share else 1, {}
+    for trained, rows in scores.groupby(get_keys(scores), sort=False):
+        last = rows.drop_duplicates(["run", "learning_rate"], keep="last")
+        tables = last.pivot(index="run", columns="learning_rate", values=[*{by, "loss"}])
+        values = sign * tables[by]
+        chosen, at_edge = choose_rates(values.to_numpy(), tables["loss"].to_numpy(), choosers)
+        rates = {"learning_rate": values.columns[chosen], "at_edge": at_edge}
+        choices[trained] = pd.DataFrame(rates, index=values.index)
+    return pd.concat(choices, names=get_keys(scores)).reset_index()
+
+
+def choose_rates(values, losses, choosers):
+    """Choose a learning rate for each run: the one with the best mean over some other runs.
+
+    A value that is not finite counts as the worst. If means are equal, the rate with the lower
+    loss is chosen, and if these are equal, too, the smaller rate.
+
+    Args:
+        values: what to choose by, lower is better, shape `(n_runs, n_rates)`; the rates rise.
+        losses: the same shape.
+        choosers: for each run, which other runs choose, int, shape `(n_runs, n_choosers)`.
+
+    Returns:
+        Two arrays of shape `(n_runs,)`: the index of the rate; and whether that is the first or
+        the last of three or more rates, and strictly better than its neighbour.
+    """
+    means, mean_losses = (
+        np.where(np.isfinite(table), table, np.inf)[choosers].mean(axis=1).round(12)
+        for table in (values, losses)
+    )
+    chosen = np.lexsort((mean_losses, means))[:, 0]  # by the last key first
+    n_rates = means.shape[1]
+    neighbours = np.where(chosen == 0, min(1, n_rates - 1), n_rates - 2)
+    rows = np.arange(len(means))
+    is_better = means[rows, chosen] < means[rows, neighbours]
+    return chosen, (n_rates > 2) & np.isin(chosen, (0, n_rates - 1)) & is_better
+
+
+def draw_choosers(n_runs, seed):
+    """Draw for each run the others that choose its rate: int, shape `(n_runs, n_choosers)`.
+
+    They are the same for all models, sizes and lengths, so that runs stay paired.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))  # runs begin at 1
+    others = [np.delete(np.arange(n_runs), run) for run in range(n_runs)]
+    if n_runs <= N_CHOOSERS + 1:
+        return np.array(others)
+    return np.array([rng.choice(of_run, N_CHOOSERS, replace=False) for of_run in others])
