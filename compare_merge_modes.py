@@ -79,10 +79,11 @@ def main(options):
         known["step number alone"]["loss"], color="black", linewidth=0.9, label="step number alone"
     )
     axes.set_title(
-        f"How should the two directions be merged? ({options.runs} runs, mean ± 2 standard errors)"
+        f"How should the two directions be merged? (runs: {options.runs}; bands: mean ± 2 standard errors)"
     )
     axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss, mean of 11 updates (nats)")
+    axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend()
     save(options, figure, losses=losses, scores=scores)

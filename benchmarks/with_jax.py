@@ -1,50 +1,49 @@
-"""The experiments of the four scripts in JAX: one compiled scan over the updates, for all runs.
+"""The models of the tutorial in JAX: one compiled scan over the updates.
 
-    python -m benchmarks.with_jax compare_directions
-    python -m benchmarks.with_jax bilstm --units 50 --sequences 50000 --batch-size 10
+    python -m benchmarks.with_jax bilstm_con
 
-trains the models of that script on data like its own, from initial weights drawn as Keras draws
-them, and prints their test loss and accuracy. It needs JAX: `pip install jax`.
+does what bilstm.py does: it trains on 1,000 sequences, one per update, prints the test loss and ten
+predictions, and writes the losses and their figure. Several models and `--runs 30` make a
+comparison on the same sequences as those of compare_directions.py and compare_merge_modes.py, whose
+names the models have. It needs `pip install jax numpy pandas matplotlib`, and no Keras.
 """
+
+import argparse
+from functools import partial
+from pathlib import Path
 
 import jax
 import numpy as np
+import pandas as pd
 from jax import numpy as jnp
+from jax.example_libraries import optimizers
+from jax.nn import initializers, sigmoid
 
-from benchmarks.experiments import draw_run, read_options, report
+from data import get_sequences, score_labels
 
 
 def draw_weights(key, name, n_units):
-    """Draw the weights of a model as Keras does: a list, in Keras' order."""
+    """Draw the weights of a model as Keras does: those of each LSTM, then those of the output."""
     keys = iter(jax.random.split(key, 5))
-    draw_kernel, draw_recurrent = (
-        jax.nn.initializers.glorot_uniform(),
-        jax.nn.initializers.orthogonal(),
-    )
+    draw_kernel, draw_recurrent = initializers.glorot_uniform(), initializers.orthogonal()
     weights = []
     for _ in range(2 if name.startswith("bilstm") else 1):
         weights.append(draw_kernel(next(keys), (1, 4 * n_units)))
         weights.append(draw_recurrent(next(keys), (n_units, 4 * n_units)))
-        weights.append(jnp.zeros(4 * n_units).at[n_units : 2 * n_units].set(1))  # forget gate: 1
+        weights.append(jnp.zeros(4 * n_units).at[n_units : 2 * n_units].set(1))  # forget gate: open
     n_outputs = 2 * n_units if name == "bilstm_con" else n_units
     return [*weights, draw_kernel(next(keys), (n_outputs, 1)), jnp.zeros(1)]
 
 
 def lstm(weights, X, reverse=False):
-    """Return the hidden states of an LSTM, in forward time, also if it reads from the end.
-
-    Args:
-        weights: kernel, recurrent kernel and bias, as Keras has them.
-        X: shape `(batch_size, n_timesteps, n_features)`.
-        reverse: read the sequences from their end.
-    """
+    """Return the hidden states of an LSTM in forward time, `(batch_size, n_timesteps, n_units)`."""
     kernel, recurrent_kernel, bias = weights
 
     def step(state, x):
         hidden, cell = state
         i, f, g, o = jnp.split(x + hidden @ recurrent_kernel, 4, axis=-1)
-        cell = jax.nn.sigmoid(f) * cell + jax.nn.sigmoid(i) * jnp.tanh(g)
-        hidden = jax.nn.sigmoid(o) * jnp.tanh(cell)
+        cell = sigmoid(f) * cell + sigmoid(i) * jnp.tanh(g)
+        hidden = sigmoid(o) * jnp.tanh(cell)
         return (hidden, cell), hidden
 
     zeros = jnp.zeros((len(X), len(recurrent_kernel)))
@@ -53,75 +52,83 @@ def lstm(weights, X, reverse=False):
 
 
 def predict_logits(name, weights, X):
-    """Return the logits of label 1 at every time step.
+    """Return the logits of label 1 at every time step, in the shape of X.
 
     Args:
         name: of the model, as in compare_directions.py and compare_merge_modes.py.
-        weights: in Keras' order.
+        weights: as `draw_weights` returns them.
         X: shape `(batch_size, n_timesteps, 1)`.
     """
-    *of_lstm, kernel, bias = weights
-    hidden = lstm(of_lstm[:3], X, reverse=name.startswith("lstm_back"))
+    *of_lstms, kernel, bias = weights
+    hidden = lstm(of_lstms[:3], X, reverse=name.startswith("lstm_back"))
     if name == "lstm_back":  # as Keras leaves them: last time step first
         hidden = hidden[:, ::-1]
-    if name.startswith("bilstm"):
-        backward = lstm(of_lstm[3:], X, reverse=True)
-        hidden = {
-            "bilstm_sum": lambda: hidden + backward,
-            "bilstm_mul": lambda: hidden * backward,
-            "bilstm_ave": lambda: (hidden + backward) / 2,
-            "bilstm_con": lambda: jnp.concatenate([hidden, backward], axis=-1),
-        }[name]()
-    return hidden @ kernel + bias
+    elif name.startswith("bilstm"):
+        other = lstm(of_lstms[3:], X, reverse=True)
+        if name == "bilstm_con":
+            hidden = jnp.concatenate([hidden, other], axis=-1)
+        else:
+            hidden = hidden * other if name == "bilstm_mul" else hidden + other
+    return (hidden / 2 if name == "bilstm_ave" else hidden) @ kernel + bias
 
 
-def train(name, weights, X, y, learning_rate):
+def train(name, weights, X, y, learning_rate=0.001, epsilon=1e-7):
     """Make an update for each batch, with Adam; return the new weights and the losses.
 
     Args:
         name, weights: as for `predict_logits`.
-        X, y: inputs and labels, float32 of shape `(n_updates, batch_size, n_timesteps, 1)`.
-        learning_rate: of Adam, whose other settings are Keras'.
+        X, y: inputs and labels, shape `(n_updates, batch_size, n_timesteps, 1)`.
+        learning_rate, epsilon: of Adam, whose other settings are Keras'.
     """
+    begin, update, get_weights = optimizers.adam(learning_rate, eps=epsilon)
 
     def cross_entropy(weights, inputs, labels):
         logits = predict_logits(name, weights, inputs)
         return jnp.mean(jnp.logaddexp(0, logits) - labels * logits)
 
-    def update(state, batch):
-        weights, mean, square, n_updates = state
-        loss, gradients = jax.value_and_grad(cross_entropy)(weights, *batch)
-        n_updates += 1
-        mean = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, mean, gradients)
-        square = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, square, gradients)
-        rate = learning_rate * jnp.sqrt(1 - 0.999**n_updates) / (1 - 0.9**n_updates)
-        weights = jax.tree.map(
-            lambda w, m, v: w - rate * m / (jnp.sqrt(v) + 1e-7), weights, mean, square
-        )
-        return (weights, mean, square, n_updates), loss
+    def make_update(state, batch):
+        number, inputs, labels = batch
+        loss, gradients = jax.value_and_grad(cross_entropy)(get_weights(state), inputs, labels)
+        return update(number, gradients, state), loss
 
-    zeros = jax.tree.map(jnp.zeros_like, weights)
-    (weights, *_), losses = jax.lax.scan(update, (weights, zeros, zeros, 0.0), (X, y))
-    return weights, losses
+    state, losses = jax.lax.scan(make_update, begin(weights), (jnp.arange(len(X)), X, y))
+    return get_weights(state), losses
 
 
-def main(options):
-    runs = [draw_run(options, run) for run in range(1, options.runs + 1)]
-    X, y, X_test, y_test = (np.stack(arrays) for arrays in zip(*runs, strict=True))
-    keys = jax.random.split(jax.random.key(options.seed), options.runs)
+@partial(jax.jit, static_argnames=("name", "n_units"))
+def train_and_predict(key, name, n_units, X, y, X_test):
+    """Train a new model; return the losses, and the probabilities of label 1 on the test data."""
+    weights, losses = train(name, draw_weights(key, name, n_units), X, y)
+    return losses, sigmoid(predict_logits(name, weights, X_test))
 
-    def train_and_predict(name):
-        @jax.jit
-        @jax.vmap  # all runs side by side
-        def train_run(key, X, y, X_test):
-            weights = draw_weights(key, name, options.units)
-            weights, _ = train(name, weights, X, y, options.learning_rate)
-            return jax.nn.sigmoid(predict_logits(name, weights, X_test))
 
-        return zip(y_test, np.asarray(train_run(keys, X, y, X_test)), strict=True)
+def main(models, units, sequences, batch_size, runs, output):
+    losses, scores = {}, {}
+    for run in range(1, runs + 1):
+        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(run,)))
+        X, y = (a.reshape(-1, batch_size, 10, 1) for a in get_sequences(sequences, 10, rng))
+        X_test, y_test = get_sequences(1000, 10, rng.spawn(1)[0])
+        for name in models:
+            arrays = train_and_predict(jax.random.key(run), name, units, X, y, X_test)
+            losses[name, run], predicted = map(np.asarray, arrays)
+            scores[name, run] = score_labels(y_test, predicted)
 
-    report(options, train_and_predict)
+    print(pd.DataFrame(scores).T.groupby(level=0, sort=False).mean().to_string())
+    if runs == 1:
+        for expected, labels in zip(y_test[:10], (predicted[:10] > 0.5).astype(int), strict=True):
+            print("Expected:", *expected.ravel(), " Predicted:", *labels.ravel())
+    Path(output).mkdir(parents=True, exist_ok=True)
+    losses = pd.DataFrame(losses)
+    losses.to_csv(f"{output}/with_jax_losses.csv")
+    means = losses.T.groupby(level=0, sort=False).mean().T.rolling(11, min_periods=1).mean()
+    axes = means.plot(xlabel="update", ylabel="training loss, mean of 11 updates (nats)")
+    axes.figure.savefig(f"{output}/with_jax.png", dpi=160)
 
 
 if __name__ == "__main__":
-    main(read_options(__doc__))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="+")
+    for option, default in {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1}.items():
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--output", default="results")
+    main(**vars(parser.parse_args()))

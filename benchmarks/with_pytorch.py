@@ -1,16 +1,22 @@
-"""The experiments of the four scripts in PyTorch: a plain loop, with the fused Adam.
+"""The models of the tutorial in PyTorch: a plain loop, with the fused Adam.
 
-    python -m benchmarks.with_pytorch compare_directions
-    python -m benchmarks.with_pytorch bilstm --units 50 --sequences 50000 --batch-size 10
+    python -m benchmarks.with_pytorch bilstm_con
 
-trains the models of that script on data like its own, from initial weights drawn as Keras draws
-them, and prints their test loss and accuracy. It needs PyTorch: `pip install torch`.
+does what bilstm.py does: it trains on 1,000 sequences, one per update, prints the test loss and ten
+predictions, and writes the losses and their figure. Several models and `--runs 30` make a
+comparison on the same sequences as those of compare_directions.py and compare_merge_modes.py, whose
+names the models have. It needs `pip install torch numpy pandas matplotlib`, and no Keras.
 """
 
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
-from benchmarks.experiments import draw_run, read_options, report
+from data import get_sequences, score_labels
 
 
 class Model(nn.Module):
@@ -24,76 +30,74 @@ class Model(nn.Module):
     def __init__(self, name, n_units):
         super().__init__()
         self.name = name
-        bidirectional = name.startswith("bilstm")
-        self.lstm = nn.LSTM(1, n_units, batch_first=True, bidirectional=bidirectional)
+        self.lstm = nn.LSTM(1, n_units, batch_first=True, bidirectional=name.startswith("bilstm"))
         self.output = nn.Linear(2 * n_units if name == "bilstm_con" else n_units, 1)
-        self.lstm.bias_hh_l0.requires_grad_(False)  # Keras has one bias where PyTorch has two
-        if bidirectional:
-            self.lstm.bias_hh_l0_reverse.requires_grad_(False)
-        self.draw_weights()
-
-    def draw_weights(self):
-        """Draw the weights as Keras does: the forget gate's bias 1, the other biases 0."""
-        n_units = self.lstm.hidden_size
-        for name, weight in self.lstm.named_parameters():
-            if name.startswith("weight_ih"):
-                nn.init.xavier_uniform_(weight)
-            elif name.startswith("weight_hh"):
+        for parameter, weight in self.named_parameters():  # drawn as Keras draws them
+            if "weight_hh" in parameter:
                 nn.init.orthogonal_(weight)
+            elif "weight" in parameter:
+                nn.init.xavier_uniform_(weight)
             else:
                 nn.init.zeros_(weight)
-            if name.startswith("bias_ih"):
+            if "bias_ih" in parameter:  # the forget gate begins open
                 nn.init.ones_(weight[n_units : 2 * n_units])
-        nn.init.xavier_uniform_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+            if "bias_hh" in parameter:  # Keras has one bias where PyTorch has two
+                weight.requires_grad_(False)
 
     def forward(self, X):
-        backward = self.name.startswith("lstm_back")
-        hidden, _ = self.lstm(X.flip(1) if backward else X)
+        hidden, _ = self.lstm(X.flip(1) if self.name.startswith("lstm_back") else X)
         if self.name == "lstm_back_aligned":
             hidden = hidden.flip(1)
-        if self.name in ("bilstm_sum", "bilstm_mul", "bilstm_ave"):
+        elif self.name in ("bilstm_sum", "bilstm_mul", "bilstm_ave"):
             one, other = hidden.chunk(2, dim=-1)
             hidden = one * other if self.name == "bilstm_mul" else one + other
-            hidden = hidden / 2 if self.name == "bilstm_ave" else hidden
-        return self.output(hidden)
+        return self.output(hidden / 2 if self.name == "bilstm_ave" else hidden)
 
 
-def train(model, X, y, learning_rate):
-    """Make an update for each batch; return the losses, a tensor of shape `(n_updates,)`.
-
-    Args:
-        model: a `Model`; it is trained in place.
-        X, y: inputs and labels, float32 arrays of shape `(n_updates, batch_size, n_timesteps, 1)`.
-        learning_rate: of Adam, whose other settings are Keras'.
-    """
-    parameters = [weight for weight in model.parameters() if weight.requires_grad]
-    optimizer = torch.optim.Adam(parameters, lr=learning_rate, eps=1e-7, fused=True)
-    loss_function = nn.BCEWithLogitsLoss()
+def train(model, X, y, batch_size=1, learning_rate=0.001, epsilon=1e-7):
+    """Make an update for each batch of the tensors X and y; return the losses, a list of float."""
+    optimizer = torch.optim.Adam(model.parameters(), learning_rate, eps=epsilon, fused=True)
     losses = []
-    for inputs, labels in zip(torch.from_numpy(X), torch.from_numpy(y), strict=True):
+    for inputs, labels in zip(X.split(batch_size), y.split(batch_size), strict=True):
         optimizer.zero_grad()
-        loss = loss_function(model(inputs), labels)
+        loss = nn.functional.binary_cross_entropy_with_logits(model(inputs), labels)
         loss.backward()
         optimizer.step()
-        losses.append(loss.detach())
-    return torch.stack(losses)
+        losses.append(loss.item())
+    return losses
 
 
-def main(options):
+def main(models, units, sequences, batch_size, runs, output):
     torch.set_num_threads(1)  # layers as small as these are faster on one core than on several
-    torch.manual_seed(options.seed)
-
-    def train_and_predict(name):
-        for run in range(1, options.runs + 1):
-            X, y, X_test, y_test = draw_run(options, run)
-            model = Model(name, options.units)
-            train(model, X, y, options.learning_rate)
+    torch.manual_seed(0)
+    losses, scores = {}, {}
+    for run in range(1, runs + 1):
+        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(run,)))
+        X, y = map(torch.tensor, get_sequences(sequences, 10, rng))
+        X_test, y_test = get_sequences(1000, 10, rng.spawn(1)[0])
+        for name in models:
+            model = Model(name, units)
+            losses[name, run] = train(model, X, y.float(), batch_size)
             with torch.no_grad():
-                yield y_test, torch.sigmoid(model(torch.from_numpy(X_test))).numpy()
+                predicted = model(torch.tensor(X_test)).sigmoid().numpy()
+            scores[name, run] = score_labels(y_test, predicted)
 
-    report(options, train_and_predict)
+    print(pd.DataFrame(scores).T.groupby(level=0, sort=False).mean().to_string())
+    if runs == 1:
+        for expected, labels in zip(y_test[:10], (predicted[:10] > 0.5).astype(int), strict=True):
+            print("Expected:", *expected.ravel(), " Predicted:", *labels.ravel())
+    Path(output).mkdir(parents=True, exist_ok=True)
+    losses = pd.DataFrame(losses)
+    losses.to_csv(f"{output}/with_pytorch_losses.csv")
+    means = losses.T.groupby(level=0, sort=False).mean().T.rolling(11, min_periods=1).mean()
+    axes = means.plot(xlabel="update", ylabel="training loss, mean of 11 updates (nats)")
+    axes.figure.savefig(f"{output}/with_pytorch.png", dpi=160)
 
 
 if __name__ == "__main__":
-    main(read_options(__doc__))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("models", nargs="+")
+    for option, default in {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1}.items():
+        parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--output", default="results")
+    main(**vars(parser.parse_args()))

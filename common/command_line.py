@@ -115,17 +115,12 @@ def read_options(parser):
             is wrong.
     """
     import matplotlib  # here, as it takes a while: by now Ctrl-C ends with one line
-    from matplotlib.backends import BackendFilter, backend_registry
 
     name = Path(parser.prog).stem
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
-    for option, value in vars(options).items():
-        if isinstance(value, list):  # each value once
-            setattr(options, option, list(dict.fromkeys(value)))
     if not options.show and not is_interactive():
         matplotlib.use("agg")  # draws without a display
-    files_alone = backend_registry.list_builtin(BackendFilter.NON_INTERACTIVE)
-    if options.show and matplotlib.get_backend() in files_alone:
+    if options.show and matplotlib.get_backend().lower() == "agg":
         parser.error("argument --show: there is no display to show the figure on")
     try:
         options.output = check_directory(options.output, name)

@@ -11,6 +11,7 @@ other random numbers from the same seed.)
 This file needs no other file of the project: copy it to use it elsewhere.
 """
 
+import functools
 import math
 import numbers
 import os
@@ -54,71 +55,15 @@ def train_model(model, X, y=None, batch_size=1, sample_weight=None):
             " train_model(model, *get_sequences(250, n_timesteps))"
         )
     arrays = _as_tensors(X, y, sample_weight)
-    return _compile_training(model, arrays[0], batch_size).train(None, *arrays).numpy()
-
-
-class _CompiledTraining:
-    """The updates and the predictions of one model, compiled."""
-
-    def __init__(self, model, batch_size):
-        self.model, self.batch_size = model, batch_size
-        # `serves` compares these: a model that is compiled anew has others.
-        self.optimizer, self.loss = model.optimizer, model._compile_loss
-        jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
-        self.train = tf.function(self._train, autograph=False, jit_compile=jit_compile)
-        self.predict = tf.function(model, autograph=False)
-
-    def serves(self, model, batch_size):
-        """Tell whether this training is the one that is needed."""
-        mine = self.optimizer, self.loss, self.batch_size
-        return mine == (model.optimizer, model._compile_loss, batch_size)
-
-    def _train(self, rates, *arrays):
-        """Make all updates of one pass; return the losses, of shape `(n_updates,)`.
-
-        `rates` holds the learning rate of each update, or is None: the optimizer's own.
-        """
-        arrays = dict(zip(("X", "y", "sample_weight"), arrays, strict=False))
-        n_sequences = arrays["X"].shape[0]
-        n_batches = n_sequences // self.batch_size
-        n_batched = n_batches * self.batch_size
-        batches = {
-            name: tf.reshape(array[:n_batched], (n_batches, self.batch_size, *array.shape[1:]))
-            for name, array in arrays.items()
-        }
-        rest = {name: array[n_batched:] for name, array in arrays.items()}
-        if rates is not None:
-            batches["rate"], rest["rate"] = rates[:n_batches], rates[-1]
-        losses = []
-        if n_batches:
-            losses.append(
-                tf.map_fn(
-                    lambda batch: self._update(**batch),
-                    batches,
-                    fn_output_signature=tf.float32,
-                    parallel_iterations=1,
-                )
-            )
-        if n_batched < n_sequences:
-            losses.append(self._update(**rest)[None])
-        return tf.concat(losses, axis=0)
-
-    def _update(self, X, y, sample_weight=None, rate=None):
-        """Make one update; return the loss from before it."""
-        model, optimizer = self.model, self.optimizer
-        if rate is not None:
-            optimizer.learning_rate.assign(rate)
-        with tf.GradientTape() as tape:
-            predictions = model(X, training=True)
-            loss = model.compute_loss(X, y, predictions, sample_weight, training=True)
-            scaled_loss = optimizer.scale_loss(loss)
-        gradients = tape.gradient(scaled_loss, model.trainable_variables)
-        optimizer.apply(gradients, model.trainable_variables)
-        return tf.cast(loss, tf.float32)
+    train, _ = _compile_training(model, arrays[0], batch_size)
+    return train(None, *arrays).numpy()
 
 
 def _compile_training(model, inputs, batch_size):
-    """Return the compiled training of a model, and keep it with the model for the next call."""
+    """Return the compiled functions of a model: a pass of training, and its predictions.
+
+    They are kept with the model for the next call, until it is compiled anew.
+    """
     _check_count("batch_size", batch_size)
     if not model.compiled:
         raise ValueError(f"model must be compiled: {model.name!r} is not")
@@ -126,10 +71,61 @@ def _compile_training(model, inputs, batch_size):
         model(inputs[:1])
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    kept = getattr(model, "_compiled_training", None)
-    if kept is None or not kept.serves(model, batch_size):
-        kept = model._compiled_training = _CompiledTraining(model, batch_size)
-    return kept
+    made_for = model.optimizer, model._compile_loss, batch_size
+    if getattr(model, "_compiled_for", None) != made_for:
+        jit_compile = not tf.config.list_physical_devices("GPU")  # XLA has no cuDNN LSTM
+        train = functools.partial(_train_pass, model, batch_size)
+        model._compiled_for = made_for
+        model._compiled_functions = (
+            tf.function(train, autograph=False, jit_compile=jit_compile),
+            tf.function(model, autograph=False),
+        )
+    return model._compiled_functions
+
+
+def _train_pass(model, batch_size, rates, *arrays):
+    """Make all updates of one pass; return the losses, of shape `(n_updates,)`.
+
+    `rates` holds the learning rate of each update, or is None: the optimizer's own.
+    """
+    arrays = dict(zip(("X", "y", "sample_weight"), arrays, strict=False))
+    n_sequences = arrays["X"].shape[0]
+    n_batches = n_sequences // batch_size
+    n_batched = n_batches * batch_size
+    batches = {
+        name: tf.reshape(array[:n_batched], (n_batches, batch_size, *array.shape[1:]))
+        for name, array in arrays.items()
+    }
+    rest = {name: array[n_batched:] for name, array in arrays.items()}
+    if rates is not None:
+        batches["rate"], rest["rate"] = rates[:n_batches], rates[-1]
+    losses = []
+    if n_batches:
+        losses = [
+            tf.map_fn(
+                lambda batch: _update(model, **batch),
+                batches,
+                fn_output_signature=tf.float32,
+                parallel_iterations=1,
+            )
+        ]
+    if n_batched < n_sequences:
+        losses.append(_update(model, **rest)[None])
+    return tf.concat(losses, axis=0)
+
+
+def _update(model, X, y, sample_weight=None, rate=None):
+    """Make one update; return the loss from before it."""
+    optimizer = model.optimizer
+    if rate is not None:
+        optimizer.learning_rate.assign(rate)
+    with tf.GradientTape() as tape:
+        predictions = model(X, training=True)
+        loss = model.compute_loss(X, y, predictions, sample_weight, training=True)
+        scaled_loss = optimizer.scale_loss(loss)
+    gradients = tape.gradient(scaled_loss, model.trainable_variables)
+    optimizer.apply(gradients, model.trainable_variables)
+    return tf.cast(loss, tf.float32)
 
 
 # Many trainings -------------------------------------------------------------------------------
@@ -192,16 +188,14 @@ def train_runs(
         from then on are NaN.
 
     Raises:
-        TypeError or ValueError: as `train_model`; or the weights or the learning rate of a model
-            cannot be set anew for each training, or its name is the name of another column.
+        TypeError or ValueError: as `train_model`; or a number or rate is not above 0, models share
+            layers, or an optimizer has a schedule of its own.
     """
     _check_count("n_runs", n_runs)
     _check_count("n_epochs", n_epochs)
     rates = list(dict.fromkeys(map(float, learning_rates)))
     if not rates or not all(0 < rate < math.inf for rate in rates):
         raise ValueError(f"learning_rates must be one or more, all above 0, not {learning_rates!r}")
-    if clash := {"run", "learning_rate", "update"} & set(models):
-        raise ValueError(f"a model cannot be named {clash.pop()!r}, as a column of the tables is")
     owned = [id(variable) for model in models.values() for variable in model.variables]
     if len(set(owned)) < len(owned):
         raise ValueError("models must not share layers: they are trained side by side")
@@ -254,13 +248,12 @@ def train_runs(
         compiled = [_compile_training(copy, arrays[0], batch_size) for copy in copies]
         keras.utils.set_random_seed(seed)  # not in each run: it empties TensorFlow's caches
         weights = {run: _draw_weights(model) for run in range(1, n_runs + 1)}
-        rates_of_pass = tf.zeros(math.ceil(len(arrays[0]) / batch_size))
-        for number, (copy, of_copy) in enumerate(zip(copies, compiled, strict=True), 1):
+        of_pass = tf.zeros(math.ceil(len(arrays[0]) / batch_size))
+        for number, (copy, (train, predict)) in enumerate(zip(copies, compiled, strict=True), 1):
             of_runs = {run: weights[run] for run in range(number, n_runs + 1, n_copies)}
             begin = _build_begin(name, copy).get_concrete_function(weights[1])
-            train = of_copy.train.get_concrete_function(rates_of_pass, *arrays)
-            predict = of_copy.predict.get_concrete_function(inputs)
-            yield name, copy, of_runs, begin, train, predict
+            train = train.get_concrete_function(of_pass, *arrays)
+            yield name, copy, of_runs, begin, train, predict.get_concrete_function(inputs)
 
     example = draw_run(1)
     cores = futures.ThreadPoolExecutor(os.cpu_count())
@@ -302,11 +295,6 @@ def _draw_weights(model):
     for layer in model._flatten_layers():  # what is frozen keeps what it has learned
         if not layer.trainable:
             weights |= {id(variable): variable for variable in layer.variables}
-    if others := [variable.path for variable in model.variables if id(variable) not in weights]:
-        raise ValueError(
-            f"weights that {model.name!r} owns itself, outside its layers, cannot be drawn anew for"
-            f" each run: {', '.join(others)}"
-        )
     return [weights[id(variable)].numpy() for variable in model.variables]
 
 

@@ -10,8 +10,9 @@ has 97%. It takes about 120 seconds on 2 CPU cores.
 
     python -m extensions.classify_recordings --data mine.csv --label kind
 
-does the same with your own data: a CSV file, or .csv.gz, with a row for each time step. These are
-its columns:
+does the same with your own data: a CSV file with a row for each time step. Commas, semicolons or
+tabs separate the columns, numbers have decimal points, and it may be compressed (.csv.gz). These
+are its columns:
 
 - `recording`: the recording that the time step belongs to. Its time steps are read in the order of
   the file, together or apart. One time step is enough.
@@ -27,33 +28,35 @@ recordings. The saved model is trained on all training recordings.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
-    from common.command_line import run
-    from extensions.recordings import start_with_recordings
+    from common.command_line import make_parser, run
 
     defaults = dict(units=40, epochs=15, batch_size=27, learning_rate=(0.001, 0.003, 0.01, 0.03))
-    options = start_with_recordings(__file__, __doc__, **defaults)
+    parser = make_parser(__file__, __doc__, timesteps=None, sequences=None, **defaults)
+
+    from extensions.recordings import start_with_recordings
+
+    options = start_with_recordings(parser)
+
+import textwrap
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers, ops
-from matplotlib.ticker import MaxNLocator
 from scipy import stats
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import confusion_matrix
 
-from common.comparing import report, train_by_options
-from common.figures import draw_known, draw_means, label_lines, set_heading
 from common.files import save
-from common.results import answer, count, describe_runs
-from extensions.compare_sizes import matching_units
-from extensions.recordings import (
-    PADDING,
-    discriminate_means,
-    get_classes,
-    hold_out,
-    save_model,
-    score_classes,
-)
+from extensions.recordings import PADDING, draw_from_each, get_classes
+from extensions.shared.choosing import get_views
+from extensions.shared.figures import draw
+from extensions.shared.models import matching_units
+from extensions.shared.report import WIDTH, print_block, print_choices, report
+from extensions.shared.training import train_by_options
+
+HELD_OUT_SHARE = 0.2  # of the training recordings of each class: their loss chooses the rate
+PAIRS = [("bidirectional", other) for other in ("forward", "backward", "last output")]
 
 
 def get_model(lstm, steps, n_classes):
@@ -117,28 +120,19 @@ def get_models(n_units, steps, n_classes):
     return models | {"last output": get_last_output_model(each_step, steps, n_classes)}
 
 
-def fit(model, train, test, options):
-    """Train and test one model, in plain Keras.
+def score_classes(y, probabilities):
+    """Score probabilities of classes.
 
     Args:
-        model: compiled Keras model.
-        train, test: tuples X, y of the recordings.
-        options: `batch_size`, recordings per update, and `epochs`, passes over the training
-            recordings.
+        y: the true classes, whole numbers from 0, shape `(n,)`.
+        probabilities: shape `(n, n_classes)`.
 
     Returns:
-        The confusion matrix of the test: row y, column the predicted class.
+        A dict of two floats: `loss`, the cross-entropy in nats, and `accuracy`.
     """
-    model.summary()
-    # Shuffles the recordings before each epoch.
-    model.fit(*train, batch_size=options.batch_size, epochs=options.epochs, verbose=2)
-    X_test, y_test = test
-    loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
-    print(f"On the test recordings: loss {loss:.4f}, accuracy {accuracy:.4f}")
-    probabilities = model.predict(X_test, verbose=0)
-    confusion = np.zeros((probabilities.shape[1],) * 2, int)
-    np.add.at(confusion, (y_test, probabilities.argmax(axis=1)), 1)
-    return confusion
+    # Not scikit-learn's log_loss, which refuses the NaN of a training that failed.
+    p = np.clip(probabilities[np.arange(len(y)), y], 1e-7, 1)  # as Keras clips
+    return {"loss": -np.log(p).mean(), "accuracy": (probabilities.argmax(axis=1) == y).mean()}
 
 
 def score_both(y_held_out, y_test, probabilities):
@@ -156,120 +150,102 @@ def score_both(y_held_out, y_test, probabilities):
     return {**score_classes(y_test, test), "held_out_loss": held_out_loss}
 
 
+def score_without_lstm(values, y, is_train):
+    """Score two predictors without an LSTM on the test recordings.
+
+    Args:
+        values: sequence of the recordings, each of shape `(n_timesteps, n_features)`.
+        y: their classes, shape `(n,)`.
+        is_train: whether they are for training, shape `(n,)`.
+
+    Returns:
+        Dict of name to scores. The linear discriminant knows the mean of the time steps of each
+        recording, and nothing of their order and number.
+    """
+    means, y_test = np.array([steps.mean(axis=0) for steps in values]), y[~is_train]
+    shares = np.bincount(y_test, minlength=y.max() + 1) / len(y_test)
+    discriminant = LinearDiscriminantAnalysis(solver="lsqr").fit(means[is_train], y[is_train])
+    by_means = discriminant.predict_proba(means[~is_train])
+    return {
+        "most frequent test label": score_classes(y_test, np.tile(shares, (len(y_test), 1))),
+        "discriminant of the means": score_classes(y_test, by_means),
+    }
+
+
 def get_best_rate(scores):
     """Return the learning rate with the lowest mean loss on held-out recordings, over all runs."""
     losses = scores.held_out_loss.fillna(np.inf)  # of runs that failed
     return losses.groupby(scores.learning_rate).mean().idxmin()
 
 
-def answer_saved(confusion):
-    """Give the accuracy of the saved model, with its interval over test recordings."""
-    n_right, n_test = int(np.trace(confusion)), int(confusion.sum())
-    low, high = stats.binomtest(n_right, n_test).proportion_ci()
-    return (
-        f"Answer: all scores above are for these {count(n_test, 'test recording')}. The accuracy of"
-        f" the saved model is {n_right / n_test:.3f} on them; the 95% interval for other recordings"
-        f" of this kind is {low:.3f} to {high:.3f}."
-    )
-
-
-def draw(view, known):
-    """Draw the accuracy on the test recordings after each epoch.
-
-    Args:
-        view: `common.choosing.View` of the scores after each epoch.
-        known: dict of name to the scores of what is no LSTM.
-    """
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    epochs = view.scores["update"].rank(method="dense").astype(int)  # 8, 16, ...: 1, 2, ...
-    draw_means(axes, view.scores.assign(epoch=epochs), "epoch", "accuracy")
-    draw_known(axes, {"means, no LSTM": known["discriminant of the means"]}, "accuracy")
-    axes.set_xlabel("epoch (pass over the training recordings)")
-    axes.set_ylabel("accuracy on the test recordings")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    conditions = f"{view.words}, {describe_runs(view.scores.run.max())}"
-    set_heading(figure, "One label for a whole recording: one direction or both?", conditions)
-    label_lines(axes)
-    return figure
-
-
 def print_recordings(recordings, classes):
     """Print what is in the file."""
-    lengths, n_train = recordings["values"].map(len), (recordings.split == "train").sum()
-    features, counts = recordings.attrs["features"], recordings.label.value_counts()
-    print(
-        f"{len(recordings):,} recordings of {lengths.min()} to {lengths.max()} time steps, with"
-        f" {len(features)} features; {n_train:,} to train on, {len(recordings) - n_train:,} to test"
-        " on."
-    )
-    print("Features:", ", ".join(features))
-    shown = ", ".join(f"{label} ({counts[label]})" for label in classes)
-    print(f"Classes, in the order of the model's outputs, with their recordings: {shown}")
-
-
-def score_without_lstm(values, y, is_train):
-    """Score two predictors without an LSTM on the test recordings.
-
-    Args:
-        values: Series of the recordings, each of shape `(n_timesteps, n_features)`.
-        y: their classes, shape `(n,)`.
-        is_train: whether they are for training, shape `(n,)`.
-    """
-    test = y[~is_train]
-    by_means = discriminate_means(values[is_train], y[is_train], values[~is_train])
-    shares = np.bincount(test, minlength=y.max() + 1) / len(test)
-    return {
-        "most frequent test label": score_classes(test, np.tile(shares, (len(test), 1))),
-        "discriminant of the means": score_classes(test, by_means),
-    }
+    lengths, features = recordings["values"].map(len), recordings.attrs["features"]
+    print(f"{len(recordings):,} recordings of {lengths.min()} to {lengths.max()} time steps")
+    print(textwrap.fill(f"{len(features)} features: {', '.join(features)}", WIDTH), end="\n\n")
+    counts = pd.crosstab(recordings.label, recordings.split).loc[classes, ["train", "test"]]
+    print_block("Recordings of each label, in the order of the model's outputs:", counts)
 
 
 def main(options):
-    keras.utils.clear_session()  # restarts the numbers of layers: same seed, same saved file
     recordings = options.recordings
     values, is_train = recordings["values"], (recordings.split == "train").to_numpy()
     classes = get_classes(recordings.label)
-    print_recordings(recordings, classes)
     X = keras.utils.pad_sequences(values, dtype="float32", padding="post", value=PADDING)
     y = recordings.label.map(classes.index).to_numpy()
-    train, test = (X[is_train], y[is_train]), (X[~is_train], y[~is_train])
+    X_train, y_train, X_test, y_test = X[is_train], y[is_train], X[~is_train], y[~is_train]
     steps = np.concatenate(list(values[is_train]))
 
     def get_data(rng):
-        used, (X_held_out, y_held_out) = hold_out(*train, rng)
-        return used, (np.concatenate([X_held_out, test[0]]), y_held_out, test[1])
+        """Hold out some training recordings of each class, for choosing the learning rate."""
+        is_out = draw_from_each(y_train, HELD_OUT_SHARE, rng)
+        X_scored = np.concatenate([X_train[is_out], X_test])
+        return (X_train[~is_out], y_train[~is_out]), (X_scored, y_train[is_out], y_test)
 
+    print_recordings(recordings, classes)
     models = get_models(options.units, steps, len(classes))
+    one, both = (models[name].count_params() for name in ("forward", "bidirectional"))
+    print(f"Parameters of the models: one direction {one:,}, both directions {both:,}")
     _, scores = train_by_options(
         models, get_data, score_both, options, n_epochs=options.epochs, shuffle=True
     )
     last = scores[scores["update"] == scores["update"].max()]
+    views = get_views(last, options.seed, "held_out_loss")
+    print_choices(last, options.seed, "held_out_loss")
+    known = score_without_lstm(values, y, is_train)
+    report(views, PAIRS, known, measures=("loss", "accuracy"))
 
     rate = get_best_rate(last[last.model == "bidirectional"])
-    why = ", the lowest mean loss on held-out ones" if scores.learning_rate.nunique() > 1 else ""
-    print(f"The saved model: bidirectional, on all training recordings, at {rate:g}{why}")
     keras.utils.set_random_seed(options.seed)
     model = get_models(options.units, steps, len(classes))["bidirectional"]
     model.optimizer.learning_rate = rate
-    confusion = fit(model, train, test, options)
-
-    known = score_without_lstm(values, y, is_train)
-    pairs = [("bidirectional", "forward"), ("bidirectional", "backward")]
-    pairs.append(("last output", "bidirectional"))
-    views = report(models, last, known, pairs, options, by="held_out_loss")
-    print(answer(views, pairs, "accuracy"))
-    table = pd.DataFrame(confusion, columns=[f"predicted {label}" for label in classes])
-    table.insert(0, "label", classes)
-    print("The saved model: how many test recordings of each label have which prediction")
-    print(table.to_string(index=False))
-    print(answer_saved(confusion))
-    save(
-        options,
-        draw(views[-1].pick(scores), known),
-        others={".keras": lambda file: save_model(model, file)},
-        confusion=table,
-        scores=scores,
+    # Shuffles the recordings before each epoch.
+    model.fit(X_train, y_train, options.batch_size, options.epochs, verbose=0)
+    predicted = model.predict(X_test, verbose=0).argmax(axis=1)
+    confusion = confusion_matrix(y_test, predicted, labels=range(len(classes)))
+    table = pd.DataFrame(confusion, pd.Index(classes, name="label"), classes)
+    print_block("The saved model: label (row) and prediction (column) of test recordings:", table)
+    n_right, n_test = int(np.trace(confusion)), len(y_test)
+    low, high = stats.binomtest(n_right, n_test).proportion_ci()
+    answer = (
+        f"Answer: the saved model, bidirectional at {rate:g}, gets {n_right / n_test:.3f} of"
+        f" {n_test:,} test recordings right. The 95% interval for other recordings of this kind is"
+        f" {low:.3f} to {high:.3f}."
     )
+    print(textwrap.fill(answer, WIDTH))
+
+    last_view = views[views.view == views.view.iloc[-1]]
+    figure = draw(
+        last_view.assign(reads=last_view.model),
+        x="reads",
+        y="accuracy",
+        title="One label for a whole recording: one direction or both?",
+        xlabel="",
+        ylabel="accuracy on the test recordings",
+        known={"means of the time steps, no LSTM": known["discriminant of the means"]},
+    )
+    table = table.add_prefix("predicted ").reset_index()
+    save(options, figure, {".keras": model.save}, confusion=table, scores=scores)
 
 
 if __name__ == "__main__":

@@ -20,19 +20,17 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     rates = 0.0005, 0.001, 0.003, 0.03, 0.1
     options = start_script(__file__, __doc__, sequences=(1000, 30_000), learning_rate=rates)
 
-
 import keras
 import pandas as pd
 from keras import layers
-from matplotlib.ticker import LogLocator, NullLocator
 
-from common.choosing import View, get_views
-from common.comparing import report, train_on_sums
-from common.figures import add_legend, draw_known, draw_views, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import count, describe_runs
-from extensions.compare_cells import get_cell_model
+from extensions.shared.choosing import get_views
+from extensions.shared.figures import draw, set_ticks
+from extensions.shared.models import get_cell_model
+from extensions.shared.report import print_choices, report
+from extensions.shared.training import train_on_sums
 from lstm_forward import get_lstm_model
 
 
@@ -65,52 +63,36 @@ MODELS = {
     "dense": get_cell_model,
     "last_state": get_last_state_model,
 }
-NAMES = {  # in the figure
-    "time_distributed": "TimeDistributed(Dense)",
-    "dense": "Dense",
-    "last_state": "Dense on the last state",
-}
 PAIRS = [("dense", "time_distributed"), ("last_state", "time_distributed")]
-
-
-def draw(views, known):
-    """Draw the test loss of each model over the number of training sequences.
-
-    Args:
-        views: list of `common.choosing.View`, with the column `sequences`.
-        known: as `get_known` returns it.
-    """
-    views = [View(view.words, view.scores.replace({"model": NAMES})) for view in views]
-    figure, panels = draw_views(views, "sequences", "loss")
-    sizes = views[0].scores.sequences.unique()
-    for axes in panels:
-        # Dense lies on this line: both are seen if this one is broad and pale.
-        axes.containers[0][0].set(linewidth=9, alpha=0.3, markersize=0)
-        draw_known(axes, {"step number alone": known["step number alone"]})
-        axes.set(xscale="log", yscale="log", xlabel="training sequences")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
-    panels[0].set_ylabel("test loss (cross-entropy, nats)")
-    add_legend(figure)
-    set_heading(figure, "Do I need TimeDistributed?", describe_runs(views[0].scores.run.max()))
-    return figure
 
 
 def main(options):
     models = {name: get(options.timesteps, n_units=options.units) for name, get in MODELS.items()}
     known = get_known(options.timesteps)
-    scores = []
+    tables = {}
     for n_sequences in options.sequences:
-        print(f"\n{count(n_sequences, 'training sequence')}")
-        _, of_size = train_on_sums(models, options.timesteps, n_sequences, options)
-        report(models, of_size, known, PAIRS, options)
-        of_size.insert(0, "sequences", n_sequences)
-        scores.append(of_size)
-    scores = pd.concat(scores, ignore_index=True)
-    save(options, draw(get_views(scores, options.seed), known), scores=scores)
+        print(f"\n{n_sequences:,} training sequences")
+        _, tables[n_sequences] = train_on_sums(models, options.timesteps, n_sequences, options)
+    scores = pd.concat(tables, names=["sequences"]).reset_index("sequences")
+    views = get_views(scores, options.seed)
+    print_choices(scores, options.seed)
+    for n_sequences, rows in views.groupby("sequences", sort=False):
+        report(rows, PAIRS, known, f"{n_sequences:,} training sequences")
+    figure = draw(
+        views,
+        x="sequences",
+        title="Do I need TimeDistributed?",
+        xlabel="training sequences",
+        ylabel="test loss (cross-entropy, nats)",
+        known={"step number alone": known["step number alone"]},
+        xscale="log",
+        yscale="log",
+        yticks=[0.02, 0.05, 0.1, 0.2],
+    )
+    for axes in figure.axes:
+        axes.yaxis.set_major_formatter("{x:g}")
+        set_ticks(axes, options.sequences)
+    save(options, figure, scores=scores)
 
 
 if __name__ == "__main__":

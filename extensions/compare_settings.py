@@ -22,53 +22,32 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     several |= {"learning_rate": rates, "runs": 10}
     options = start_script(__file__, __doc__, meanings=meanings, **several)
 
-from functools import partial
-from itertools import product
-
-import matplotlib.pyplot as plt
 import pandas as pd
 from keras import layers
 
-from common.choosing import get_views, print_choices
-from common.comparing import train_on_sums
-from common.figures import add_legend, set_heading
 from common.files import save
-from common.floors import get_known
-from common.results import MEASURES, describe_runs, differences, in_words, interval
-from extensions.compare_cells import CELLS, get_cell_model
+from common.report import describe_runs, interval, with_interval
+from extensions.shared.choosing import get_views
+from extensions.shared.figures import draw
+from extensions.shared.models import get_cell_model, get_label_model
+from extensions.shared.report import print_block, print_choices
+from extensions.shared.results import MEASURES, get_verdict
+from extensions.shared.training import train_on_sums
 
-CLAIMS = {  # what the claim says of the first model's test loss minus the second's
-    ("bilstm_con", "lstm_forw"): ("C2", "lower"),
-    ("gru_forw", "lstm_forw"): ("C7", "alike"),
-    ("rnn_forw", "lstm_forw"): ("C7", "higher"),
-    ("bilstm_con", "bilstm_sum"): ("C4", "nothing"),
-    ("bilstm_mul", "bilstm_sum"): ("C4", "higher"),
-    ("bilstm_ave", "bilstm_sum"): ("C4", "higher"),
-    ("bilstm_mul", "bilstm_con"): ("C4", "higher"),
-    ("bilstm_ave", "bilstm_con"): ("C4", "higher"),
+CLAIMS = {  # what is said of the first model's loss minus the other's, and what goes against it
+    ("bilstm_con", "lstm_forw"): ("C2: lower", ["higher"]),
+    ("gru_forw", "lstm_forw"): ("C7: alike", ["lower", "higher"]),
+    ("rnn_forw", "lstm_forw"): ("C7: higher", ["lower"]),
+    ("bilstm_con", "bilstm_sum"): ("C4: nothing", []),
+    ("bilstm_mul", "bilstm_sum"): ("C4: higher", ["lower"]),
+    ("bilstm_ave", "bilstm_sum"): ("C4: higher", ["lower"]),
+    ("bilstm_mul", "bilstm_con"): ("C4: higher", ["lower"]),
+    ("bilstm_ave", "bilstm_con"): ("C4: higher", ["lower"]),
 }
-OUTCOMES = ["lower", "higher", "alike", "no clear difference", "no verdict"]
-MODES = ["sum", "mul", "ave", "concat"]
+CELLS = {"lstm_forw": layers.LSTM, "gru_forw": layers.GRU, "rnn_forw": layers.SimpleRNN}
+MODES = {"bilstm_sum": "sum", "bilstm_mul": "mul", "bilstm_ave": "ave", "bilstm_con": "concat"}
 SETTINGS = {"timesteps": "{} steps", "units": "{} units", "batch_size": "{} per update"}
-# In settings up to these a training of 10,000 updates takes less than 3 seconds on one core.
-LARGEST = {
-    "forward": {"timesteps": 100, "units": 100, "batch_size": 1},
-    "bidirectional": {"timesteps": 100, "units": 20, "batch_size": 1},
-}
 MARGIN = MEASURES["loss"].margin
-PANELS = {  # of the figure; mul and ave minus concat are in the tables alone
-    ("bilstm_con", "lstm_forw"): "bidirectional LSTM\nminus forward LSTM",
-    ("gru_forw", "lstm_forw"): "forward GRU\nminus forward LSTM",
-    ("rnn_forw", "lstm_forw"): "forward plain RNN\nminus forward LSTM",
-    ("bilstm_con", "bilstm_sum"): "merge mode concat\nminus sum",
-    ("bilstm_mul", "bilstm_sum"): "merge mode mul\nminus sum",
-    ("bilstm_ave", "bilstm_sum"): "merge mode ave\nminus sum",
-}
-LIMITS = -0.08, 0.15  # of the axis of differences, in nats: one failed run must not stretch it
-UPDATE_STYLES = [  # of the tests after fewer and after more updates
-    {"fmt": "o", "color": "#777777", "markerfacecolor": "white", "markersize": 5, "capsize": 3},
-    {"fmt": "s", "color": "black", "markersize": 4, "capsize": 3},
-]
 
 
 def get_settings(**values):
@@ -88,28 +67,31 @@ def get_settings(**values):
 
 
 def get_models(n_timesteps, n_units):
-    """Build all models that are compared, those with the longest training first.
+    """Build all models that are compared.
 
     They have `Dense` where bilstm.py has `TimeDistributed(Dense)`: it computes the same, in a third
     of the time with 100 time steps.
     """
-    layers_of = {f"bilstm_{mode[:3]}": partial(read_both_ways, mode) for mode in MODES}
-    layers_of |= {f"{name}_forw": cell for name, cell in CELLS.items()}
-    return {
-        name: get_cell_model(n_timesteps, layer, n_units=n_units)
-        for name, layer in layers_of.items()
-    }
+    models = {}
+    for name, mode in MODES.items():
+        lstm = layers.LSTM(n_units, return_sequences=True)
+        both_ways = layers.Bidirectional(lstm, merge_mode=mode)
+        models[name] = get_label_model(n_timesteps, [both_ways])
+    for name, cell in CELLS.items():
+        models[name] = get_cell_model(n_timesteps, cell, n_units=n_units)
+    return models
 
 
-def read_both_ways(mode, n_units, **settings):
-    """Build the layer of an LSTM that reads in both directions and merges the outputs."""
-    return layers.Bidirectional(layers.LSTM(n_units, **settings), merge_mode=mode)
+def count_passes(model, setting):
+    """Return 10 passes over new sequences if they take a core less than 3 seconds, or else 1.
 
-
-def is_trained_longer(model, setting):
-    """Tell whether a model, given by its name, is also trained for ten times the updates."""
-    largest = LARGEST["forward" if model.endswith("_forw") else "bidirectional"]
-    return all(value <= largest[key] for key, value in setting.items())
+    Args:
+        model: its name.
+        setting: one of those of `get_settings`.
+    """
+    n_timesteps, n_units, batch_size = setting.values()
+    most_units = 100 if model in CELLS else 20
+    return 10 if n_timesteps <= 100 and n_units <= most_units and batch_size == 1 else 1
 
 
 def train(setting, options):
@@ -118,195 +100,135 @@ def train(setting, options):
     Returns:
         The scores after `options.sequences` updates and after ten times as many.
     """
-    models = get_models(setting["timesteps"], setting["units"])
-    n_sequences, tables = options.sequences * setting["batch_size"], []
-    for n_epochs in (1, 10):  # passes, each on new sequences
-        settings = {"batch_size": setting["batch_size"], "n_epochs": n_epochs, "fresh": True}
-        group = {
-            name: model
-            for name, model in models.items()
-            if is_trained_longer(name, setting) == (n_epochs > 1)
-        }
+    n_timesteps, n_units, batch_size = setting.values()
+    models, tables = get_models(n_timesteps, n_units), []
+    settings = {"batch_size": batch_size, "fresh": True}
+    for n_epochs in (1, 10):
+        group = {name: models[name] for name in models if count_passes(name, setting) == n_epochs}
         if group:
-            _, scores = train_on_sums(group, setting["timesteps"], n_sequences, options, **settings)
-            counts = scores["update"].isin([options.sequences, 10 * options.sequences])
-            tables.append(scores[counts].sort_values("update", kind="stable"))
+            n_sequences = options.sequences * batch_size
+            _, scores = train_on_sums(
+                group, n_timesteps, n_sequences, options, n_epochs=n_epochs, **settings
+            )
+            tables.append(scores)
+    scores = pd.concat(tables).sort_values("update", kind="stable")
+    return scores[scores["update"].isin([options.sequences, 10 * options.sequences])]
+
+
+def subtract(views):
+    """Return the test loss of one model minus that of another in each run, for the pairs of CLAIMS.
+
+    Args:
+        views: as `get_views` returns them, with a column `setting`.
+
+    Returns:
+        DataFrame with the columns `setting`, `update`, `view`, `run`, `one` and `other` (the
+        models), and `loss`, the difference in nats. A pair has no row where one of its models was
+        not trained.
+    """
+    keys, tables = ["setting", "update", "view", "run"], []
+    for one, other in CLAIMS:
+        both = views[views.model == one].merge(views[views.model == other], on=keys)
+        difference = both.loss_x - both.loss_y
+        tables.append(both[keys].assign(one=one, other=other, loss=difference))
     return pd.concat(tables, ignore_index=True)
 
 
-def tabulate_verdicts(scores, seed=0):
-    """Compare all pairs of CLAIMS in each setting, after each number of updates, in each view.
-
-    Each setting and number of updates has its own choice of learning rates.
+def tabulate_verdicts(differences):
+    """Return the verdict on each pair in each setting, after each number of updates, in each view.
 
     Args:
-        scores: DataFrame as `train_runs` returns it, with a column `setting`.
-        seed: of the choice.
+        differences: as `subtract` returns them.
 
     Returns:
-        DataFrame with the columns `setting`, `update`, `view` (its words), `one` and `other` (the
-        models), `words`, and `mean`, `low` and `high` of the first test loss minus the second, in
-        nats. A pair has no row where one of its models was not trained.
+        DataFrame with the columns `setting`, `update`, `view`, `one`, `other`, `verdict`, and
+        `mean`, `low` and `high` of the differences in nats.
     """
-    rows = []
-    for (setting, n_updates), tested in scores.groupby(["setting", "update"], sort=False):
-        for view, (one, other) in product(get_views(tested, seed), CLAIMS):
-            if {one, other} <= {*tested.model}:
-                paired = differences(view.scores, "loss", one, other)
-                low, high = interval(paired)
-                names = setting, n_updates, view.words, one, other
-                rows.append((*names, in_words(paired, MARGIN), paired.mean(), low, high))
-    columns = ["setting", "update", "view", "one", "other", "words", "mean", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
+    keys, rows = ["setting", "update", "view", "one", "other"], []
+    for names, losses in differences.groupby(keys, sort=False).loss:
+        verdict = get_verdict(losses.to_numpy(), MARGIN)
+        rows.append([*names, verdict, losses.mean(skipna=False), *interval(losses)])
+    return pd.DataFrame(rows, columns=[*keys, "verdict", "mean", "low", "high"])
 
 
-def get_outcome(words):
-    """Return which of OUTCOMES the words of `in_words` mean; `alike` if within the margin."""
-    if "too few" in words or "no mean" in words:
-        return "no verdict"
-    if "within" in words:
-        return "alike"
-    return next(outcome for outcome in OUTCOMES if words.startswith(outcome))
-
-
-def contradicts(outcome, claimed):
-    """Tell whether an outcome is a clear difference that the claim excludes."""
-    return claimed != "nothing" and outcome in {"lower", "higher"} - {claimed}
-
-
-def answer(verdicts):
-    """Say for each pair of CLAIMS and each view how often it has which outcome.
+def print_verdicts(verdicts):
+    """Print for each view how often a pair has which verdict, and what goes against the claims.
 
     Args:
         verdicts: as `tabulate_verdicts` returns them.
     """
-    lines = []
-    for (one, other), (claim, claimed) in CLAIMS.items():
-        of_pair = verdicts[(verdicts.one == one) & (verdicts.other == other)]
-        for view, rows in of_pair.groupby("view", sort=False):
-            outcomes = rows.words.map(get_outcome)
-            counts = outcomes.value_counts().reindex(OUTCOMES).dropna().astype(int)
-            outcome_counts = ", ".join(f"{name} in {number}" for name, number in counts.items())
-            against = rows[[contradicts(outcome, claimed) for outcome in outcomes]]
-            named = [
-                f"{row.setting}, {row.update:,} updates ({row.words})"
-                for row in against.itertuples()
-            ]
-            found = f"{len(rows)} comparisons: {outcome_counts}"
-            said = f"The claim says {claimed}; against it: {'; '.join(named) or 'none'}."
-            if claimed == "nothing":
-                said = "The claim says nothing about this pair."
-            lines.append(f"Answer, {claim}, {one} minus {other}, {view}, {found}. {said}")
-    return "\n".join(lines)
+    of_pairs = [CLAIMS[pair] for pair in zip(verdicts.one, verdicts.other, strict=True)]
+    verdicts = verdicts.join(pd.DataFrame(of_pairs, columns=["claim", "excluded"]))
+    for view, rows in verdicts.groupby("view", sort=False):
+        counts = rows.groupby(["claim", "one", "other", "verdict"], sort=False).size()
+        print_block(f"Verdicts, one minus other, {view}:", counts.to_frame("comparisons"))
+        against = rows[[row.verdict in row.excluded for row in rows.itertuples()]]
+        if len(against):
+            against = against.set_index(["one", "other", "setting", "update"])
+            against["mean"] = against["mean"].map("{:+.3f}".format)
+            print_block(f"Against the claims, {view}:", against[["mean", "verdict"]])
 
 
-def print_losses(scores, settings, seed):
-    """Print how often each rate was chosen, and the mean test losses at the chosen rates.
+def print_means(heading, table, keys):
+    """Print the mean loss of each update and of the keys in each setting, with its interval."""
+    means = table.pivot_table("loss", [*keys, "update"], "setting", with_interval, sort=False)
+    print_block(heading, means)
+
+
+def draw_differences(differences, conditions):
+    """Draw the differences at one view, with their intervals: a panel for each pair.
 
     Args:
-        scores, seed: as for `tabulate_verdicts`.
-        settings: as `get_settings` returns them.
+        differences: as `subtract` returns them.
+        conditions: str, the second line of the title.
     """
-    chosen = []
-    for n_updates, tested in scores.groupby("update"):
-        print(f"\nAfter {n_updates:,} updates.", end=" ")
-        print_choices(tested, seed)
-        chosen.append(get_views(tested, seed)[-1])
-    losses = pd.concat([view.scores for view in chosen])
-    # Unlike the mean of pandas, this one is not finite if one of the losses is not.
-    table = losses.pivot_table(
-        "loss",
-        ["setting", "update"],
-        "model",
-        lambda of_runs: f"{of_runs.to_numpy().mean():.3f}",
-        sort=False,
-    ).fillna("")
-    table["step number alone"] = [
-        f"{get_known(settings[setting]['timesteps'])['step number alone']['loss']:.3f}"
-        for setting, _ in table.index
-    ]
-    print(f"\nTest loss, {chosen[0].words}:")
-    print(table.to_string())
-
-
-def draw(verdicts, n_runs):
-    """Draw the differences at the chosen rates, with their intervals: a panel for each of PANELS.
-
-    Args:
-        verdicts: as `tabulate_verdicts` returns them.
-        n_runs: how many runs of each model there are.
-
-    Returns:
-        The figure.
-    """
-    heights = {setting: -row for row, setting in enumerate(verdicts.setting.unique())}
-    chosen = verdicts[verdicts["view"] == verdicts["view"].iloc[-1]]
-    figure, panels = plt.subplots(
-        2, 3, figsize=(8, 6.4), sharex=True, sharey=True, layout="constrained"
+    settings = list(differences.setting.unique())
+    is_longer = differences["update"] > differences["update"].min()
+    figure = draw(
+        differences.assign(
+            view=differences.one + " minus " + differences.other,
+            model=differences["update"].map("after {:,} updates".format),
+            place=differences.setting.map(settings.index) + 0.3 * is_longer,
+        ),
+        x="place",
+        title="Which differences remain with other lengths, sizes and batches?",
+        xlabel="",
+        ylabel="difference in test loss (nats)",
+        conditions=f"{conditions};\ngrey: within {MARGIN:g} nats",
+        n_rows=2,
     )
-    for axes, ((one, other), title) in zip(panels.flat, PANELS.items(), strict=True):
-        of_pair = chosen[(chosen.one == one) & (chosen.other == other)]
-        for number, (n_updates, rows) in enumerate(of_pair.groupby("update")):
-            height = rows.setting.map(heights) + 0.17 - 0.34 * number
-            spread = [rows["mean"] - rows.low, rows.high - rows["mean"]]
-            label = f"after {n_updates:,} updates" + (", where tried" if number else "")
-            axes.errorbar(rows["mean"], height, xerr=spread, label=label, **UPDATE_STYLES[number])
-            label_beyond(axes, rows, height)
-        axes.axvline(0, color="black", linewidth=0.9)
-        axes.axvspan(
-            -MARGIN, MARGIN, color="grey", alpha=0.25, linewidth=0, label=f"within {MARGIN:g} nats"
-        )
-        axes.set_title(title, fontsize="medium")
-        axes.grid(alpha=0.3, axis="x")
-    panels[0, 0].set(
-        xlim=LIMITS, xticks=[-0.05, 0, 0.05, 0.1], ylim=(min(heights.values()) - 0.5, 0.5)
-    )
-    labels = [",\n".join(setting.rsplit(", ", 1)) for setting in heights]
-    panels[0, 0].set_yticks([*heights.values()], labels)
-    for axes in panels[:, 0]:
-        axes.tick_params("y", labelsize="small")
-    for axes in panels[-1]:
-        axes.set_xlabel("difference in test loss (nats)")
-    add_legend(figure)
-    set_heading(
-        figure,
-        "Which differences remain with other lengths, sizes and batches?",
-        f"right of 0: the first has the higher loss; {chosen['view'].iloc[0]},"
-        f" {describe_runs(n_runs)}",
-    )
+    for axes in figure.axes:
+        axes.axhspan(-MARGIN, MARGIN, color="grey", alpha=0.3, linewidth=0)
+        axes.set_yscale("symlog", linthresh=0.1)  # one failed run must not hide the others
+        axes.yaxis.set_major_formatter("{x:g}")
+        labels = [setting.replace(", ", ",\n") for setting in settings]
+        axes.set_xticks(range(len(settings)), labels, rotation=90, fontsize="small")
+        for line, *_ in axes.containers:
+            line.set_linestyle("none")  # nothing lies between two settings
     return figure
-
-
-def label_beyond(axes, rows, heights):
-    """Write what lies beyond LIMITS at the edge of a panel, with an arrow.
-
-    Args:
-        axes: of matplotlib.
-        rows: DataFrame with the columns `mean`, `low` and `high`.
-        heights: where each row is drawn.
-    """
-    style = {"fontsize": 8, "va": "bottom"}
-    for row, height in zip(rows.itertuples(), heights, strict=True):
-        mean = f"mean {row.mean:.2f}, " if not LIMITS[0] < row.mean < LIMITS[1] else ""
-        if row.high > LIMITS[1]:
-            axes.text(LIMITS[1], height, f"{mean}to {row.high:.2f} →", ha="right", **style)
-        if row.low < LIMITS[0]:
-            axes.text(LIMITS[0], height, f"← {mean}from {row.low:.2f}", ha="left", **style)
 
 
 def main(options):
     settings = get_settings(**{key: getattr(options, key) for key in SETTINGS})
-    tables = []
+    tables = {}
     for name, setting in settings.items():
         print(f"\n{name}")
-        scores = train(setting, options)
-        scores.insert(0, "setting", name)
-        tables.append(scores)
-    scores = pd.concat(tables, ignore_index=True)
-    verdicts = tabulate_verdicts(scores, options.seed)
-    print_losses(scores, settings, options.seed)
-    print(answer(verdicts))
-    save(options, draw(verdicts, options.runs), scores=scores, verdicts=verdicts)
+        tables[name] = train(setting, options)
+    scores = pd.concat(tables, names=["setting"]).reset_index("setting")
+    # Each number of updates has its own choice of learning rates.
+    tested = scores.assign(updates=scores["update"])
+    print_choices(tested, options.seed)
+    views = get_views(tested, options.seed)
+    differences = subtract(views)
+    verdicts = tabulate_verdicts(differences)
+    print_verdicts(verdicts)
+
+    view = views["view"].iloc[-1]
+    of_models, of_pairs = (table[table["view"] == view] for table in (views, differences))
+    print_means(f"Test loss, {view}:", of_models, ["model"])
+    print_means(f"Differences in test loss, {view}:", of_pairs, ["one", "other"])
+    figure = draw_differences(of_pairs, f"{view}, {describe_runs(options.runs)}")
+    save(options, figure, scores=scores, verdicts=verdicts)
 
 
 if __name__ == "__main__":

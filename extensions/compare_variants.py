@@ -2,11 +2,12 @@
 
     python -m extensions.compare_variants
 
-trains the LSTM and seven variants of it (extensions/variant_cell.py), each 30 times on 1,000
+trains the LSTM and seven variants of it (extensions/parts/variant_cell.py), each 30 times on 1,000
 sequences of 10 and of 40 time steps, one per update, at five learning rates. At 0.001 expect the
 test loss of each variant within 0.03 of that of the standard LSTM. Where three other runs choose
-the rate of each run, expect few clear differences, of 0.02 to 0.04 in both directions, and no part
-that is needed at both lengths. It takes about 65 seconds on 2 CPU cores.
+the rate of each run, expect few clear differences, of at most 0.04, and no part that is needed at
+both lengths. (Of seven intervals, one or more would miss 0 with a probability of up to 30%, even if
+no variant differed at all.) It takes about 65 seconds on 2 CPU cores.
 
 Greff and others (2015), arXiv 1503.04069, compared an LSTM with peepholes with eight variants on
 three tasks, and tuned each variant. None was significantly better. The forget gate and the output
@@ -20,20 +21,23 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     rates = 0.001, 0.003, 0.01, 0.03, 0.1
     options = start_script(__file__, __doc__, timesteps=(10, 40), learning_rate=rates)
 
-
-import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers
 
-from common.choosing import get_views
-from common.comparing import report, train_on_sums
-from common.figures import VIEW_STYLES, add_legend, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import FEWEST_RUNS, describe_runs, interval, mean_of_all
-from extensions.variant_cell import VARIANTS, VariantCell
+from common.report import describe_runs, interval
+from extensions.parts.variant_cell import VARIANTS, VariantCell
+from extensions.shared.choosing import get_views
+from extensions.shared.figures import LINE_STYLES, finish
+from extensions.shared.models import get_label_model
+from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.results import get_differences
+from extensions.shared.training import train_on_sums
+
+PAIRS = [(variant, "standard") for variant in VARIANTS if variant != "standard"]
 
 
 def get_variant_model(n_timesteps, variant="standard", *, n_units=20):
@@ -51,77 +55,54 @@ def get_variant_model(n_timesteps, variant="standard", *, n_units=20):
     Raises:
         ValueError: `variant` is none of VARIANTS.
     """
-    model = keras.Sequential(
-        [
-            keras.Input((n_timesteps, 1)),
-            layers.RNN(VariantCell(n_units, variant), return_sequences=True),
-            layers.Dense(1, activation="sigmoid"),
-        ]
-    )
-    model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
-    return model
+    cells = layers.RNN(VariantCell(n_units, variant), return_sequences=True)
+    return get_label_model(n_timesteps, [cells])
 
 
 def draw(views):
-    """Draw the mean test loss of each variant, with its interval: a panel for each length.
+    """Draw the test loss of each variant minus that of the standard LSTM: a panel for each length.
 
     Args:
-        views: list of `common.choosing.View`, with the column `timesteps`.
+        views: DataFrame as `extensions.shared.choosing.get_views` returns it, with `timesteps`.
     """
-    lengths = views[0].scores.timesteps.unique()
+    lengths = views.groupby("timesteps", sort=False)
     figure, panels = plt.subplots(
-        1,
-        len(lengths),
-        figsize=(8, 4.8),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
+        1, len(lengths), figsize=(8, 4.5), sharex=True, sharey=True, layout="constrained"
     )
-    heights = np.arange(len(VARIANTS))[::-1]  # the first on top
-    for axes, n_timesteps in zip(panels[0], lengths, strict=True):
-        for number, (view, style) in enumerate(zip(views, VIEW_STYLES[-len(views) :], strict=True)):
-            rows = view.scores[view.scores.timesteps == n_timesteps]
-            losses = rows.pivot(index="run", columns="model", values="loss")[list(VARIANTS)]
-            means = losses.agg(mean_of_all)
-            spread = np.abs(np.array(interval(losses)) - means.to_numpy())
-            errors = {"xerr": spread, "linestyle": "none", "capsize": 3, "label": view.words}
-            axes.errorbar(means, heights + 0.15 - 0.3 * number, **errors, **style)
-            line = {"color": style["color"], "linewidth": 0.9, "linestyle": "--"}
-            axes.axvline(means["standard"], **line)
-        axes.set_title(f"{n_timesteps} time steps", fontsize="medium")
-        axes.set_xlabel("test loss (cross-entropy, nats)")
+    heights = np.arange(len(PAIRS))
+    for axes, (n_timesteps, of_length) in zip(np.atleast_1d(panels), lengths, strict=True):
+        for number, (view, rows) in enumerate(of_length.groupby("view", sort=False)):
+            differences = np.transpose([get_differences(rows, "loss", *pair) for pair in PAIRS])
+            means = differences.mean(axis=0)
+            spread = np.abs(interval(differences) - means)
+            style = LINE_STYLES[number] | {"linestyle": "none", "capsize": 3, "label": view}
+            axes.errorbar(means, heights + number / 4, xerr=spread, **style)
+        axes.axvline(0, color="black", linewidth=0.9)
+        axes.set(title=f"{n_timesteps} time steps", xlabel="test loss minus standard (nats)")
+        axes.locator_params("x", nbins=5)
         axes.grid(alpha=0.3)
-    panels[0, 0].set_xlim(left=0)
-    panels[0, 0].set_yticks(heights, [variant.replace("_", " ") for variant in VARIANTS])
-    add_legend(figure)
-    conditions = f"{describe_runs(views[0].scores.run.max())}; dashed: the standard LSTM"
-    set_heading(figure, "Which part of the LSTM matters?", conditions)
+    axes.set_yticks(heights, [variant.replace("_", " ") for variant, _ in PAIRS])
+    axes.invert_yaxis()  # the first on top
+    finish(figure, "Which part of the LSTM matters?", describe_runs(views.run.nunique()))
     return figure
 
 
 def main(options):
-    scores = []
-    pairs = [(variant, "standard") for variant in VARIANTS if variant != "standard"]
+    tables = {}
     for n_timesteps in options.timesteps:
-        print(f"{n_timesteps} time steps")
         models = {
             variant: get_variant_model(n_timesteps, variant, n_units=options.units)
             for variant in VARIANTS
         }
-        _, of_length = train_on_sums(models, n_timesteps, options.sequences, options)
-        found = {"Greff and others": list(VARIANTS.values())}
-        report(models, of_length, get_known(n_timesteps), pairs, options, **found)
-        of_length.insert(0, "timesteps", n_timesteps)
-        scores.append(of_length)
-    if options.runs >= FEWEST_RUNS:
-        print(
-            "If there were no differences at all, one or more of the"
-            f" {len(pairs)} intervals would still miss 0 with a probability of up to"
-            f" {1 - 0.95 ** len(pairs):.0%}."
-        )
-    scores = pd.concat(scores, ignore_index=True)
-    save(options, draw(get_views(scores, options.seed)), scores=scores)
+        _, tables[n_timesteps] = train_on_sums(models, n_timesteps, options.sequences, options)
+    scores = pd.concat(tables, names=["timesteps"]).reset_index("timesteps")
+    views = get_views(scores, options.seed)
+    print_choices(scores, options.seed)
+    for n_timesteps, rows in views.groupby("timesteps", sort=False):
+        report(rows, PAIRS, get_known(n_timesteps), f"{n_timesteps} time steps")
+    found = pd.Series(VARIANTS).to_frame("Greff and others")
+    print_block("What others found about each variant, or about the part that it lacks:", found)
+    save(options, draw(views), scores=scores)
 
 
 if __name__ == "__main__":

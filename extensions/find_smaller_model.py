@@ -1,313 +1,355 @@
-"""How small, how fast to train, and how right can a model be?
+"""How small can a model be, and how accurate? Is it the larger learning rate, or its decay?
 
 Exercise 2 of lesson 10: find a smaller model, or one that trains faster, with 100% accuracy.
 
     python -m extensions.find_smaller_model
 
 trains the lesson's recipe, a bidirectional LSTM of 50 cells per direction on 50,000 sequences, ten
-per update. It also trains smaller models, forward and bidirectional, with at most a tenth of the
-recipe's parameters: on 50,000 sequences, ten or one per update, and on 10,000, one per update. Each
-is trained 10 times at the lesson's learning rate of 0.001, and 10 times at each rate of
-`--learning-rate`, which then falls to 0; each run reports the rate that three other runs have
-chosen. An LSTM of one cell whose weights are set by hand is compared with them.
+per update, and smaller models, forward and bidirectional, with at most a tenth of the recipe's
+parameters: on 50,000 sequences, ten or one per update, and on 10,000, one per update. Each is
+trained 10 times at the lesson's learning rate of 0.001, and 10 times at each of two rates, which
+then fall to 0 along half a cosine. An LSTM of one cell whose weights are set by hand
+(extensions/parts/counting_lstm.py) is compared with them.
+
+Which of the two helps, the larger rate or its decay? The recipe and three of the small models are
+also trained at six learning rates, once constant and once falling, 30 times each (the recipe 10
+times). Of these, four trainings are compared: a constant and a falling rate, from 0.001 and from a
+rate chosen by three other runs.
 
 Expect that the recipe gets 92% of whole sequences right, a forward LSTM of a single cell, with 14
-parameters, 95%, the best trained model 98%, and the one set by hand all. Does the larger rate help,
-or its decay? See extensions/compare_schedules.py. It takes about 140 seconds on 2 CPU cores. The
-training times differ each time, so they are printed but not saved.
+parameters, 95%, the best trained model 98%, and the one set by hand all. And it takes both: for all
+four models a chosen rate that falls is best. A larger constant rate helps only the smallest model.
+A rate that falls from 0.001 helps little or does harm.
+
+It takes about 8 minutes on 2 CPU cores. With `--learning-rate 0.001 --runs 10` it answers mainly
+the first question, in about 3 minutes. The training times differ each time, so they are printed but
+not saved.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import run, start_script
 
-    # (If 0.003 and 0.1 are tried as well, nearly all models choose one of these two.)
+    rates = 0.0002, 0.001, 0.004, 0.02, 0.1, 0.4
     several = {"units": (1, 5, 20, 50), "sequences": (10_000, 50_000), "batch_size": (1, 10)}
-    options = start_script(__file__, __doc__, learning_rate=(0.01, 0.03), runs=10, **several)
+    meanings = {
+        "learning_rate": "rates at which constant and falling ones are compared",
+        "runs": "trainings of each small model in that comparison; of all others at most 10",
+    }
+    options = start_script(__file__, __doc__, meanings=meanings, learning_rate=rates, **several)
 
+import os
 from functools import partial
 from itertools import product
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from common.choosing import PUBLISHED_RATE, choose, print_choices
-from common.figures import draw_means, label_lines, set_heading
 from common.files import save
 from common.floors import get_known
-from common.results import count, describe_runs, in_words, tabulate_known, with_interval
-from data import get_sequences
-from extensions.compare_cells import time_trainings
-from extensions.compare_schedules import N_TEST, get_copies, score, summarize_trainings, train
-from extensions.compare_sizes import get_named_model
-from extensions.counting_lstm import get_counting_model
+from common.report import describe_runs, with_interval
+from common.training import train_runs
+from data import get_sequences, score_labels
+from extensions.parts.counting_lstm import get_counting_model
+from extensions.shared.choosing import PUBLISHED_RATE, get_views
+from extensions.shared.figures import draw, set_ticks
+from extensions.shared.models import get_named_model
+from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.training import time_trainings
 
-N_BY_HAND = 100_000  # sequences
+N_TEST = 10_000  # sequences
+NEAR, FAR = 0.001, 0.03  # of the limit: less than NEAR, and FAR or more
+MOST_RUNS = 10  # of the search and of the recipe, as a training takes seconds
 LARGEST = 0.1  # of the recipe's parameters
-# Classes of the distance of the sum so far from the limit; the last class is 1 and more.
-DISTANCES = [0, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]
-KEYS = ["model", "parameters", "sequences", "batch_size", "schedule"]
+# (If 0.003 and 0.1 are tried as well, nearly all models choose one of these two.)
+FALLING_RATES = [0.01, 0.03]
+RECIPE = "bidirectional 50"
+# The recipe, and models that the search recommends, with the sequences of an update.
+COMPARED = {RECIPE: 10, "forward 20": 10, "forward 5": 1, "forward 1": 1}
+PAIRS = [
+    ("constant chosen", "constant 0.001"),  # the rate alone
+    ("falling 0.001", "constant 0.001"),  # the decay alone
+    ("falling chosen", "constant chosen"),  # the decay, at chosen rates
+    ("falling chosen", "constant 0.001"),  # both
+]
+KEYS = ["model", "sequences", "batch_size", "schedule"]
+BY = "sequence_accuracy"  # what chooses rates
 
 
-def get_distances(X):
-    """Return how far the cumulative sum is from the limit, at each step of sequences."""
-    return np.abs(np.cumsum(X, axis=1, dtype=np.float64) - X.shape[1] / 4)
+def decay(initial_rate, n_updates):
+    """Return the learning rate of each update: it falls from `initial_rate` to 0 (cosine decay).
 
-
-def get_models(n_timesteps, all_units):
-    """Build the recipe's model, which is the largest, and those small enough to be searched.
-
-    Returns:
-        Dict of name, such as `forward 5`, to Keras model. The recipe's is the first, because its
-        trainings take longest.
+    The values are those of `keras.optimizers.schedules.CosineDecay(initial_rate, n_updates)`.
     """
-    sizes = sorted(set(all_units), reverse=True)
-    names = [f"{way} {size}" for way, size in product(("bidirectional", "forward"), sizes)]
-    models = {name: get_named_model(n_timesteps, name) for name in names}
-    largest = LARGEST * models[names[0]].count_params()
-    small = [name for name in names[1:] if models[name].count_params() <= largest]
-    return {name: models[name] for name in [names[0], *small]}
+    return initial_rate / 2 * (1 + np.cos(np.pi * np.arange(n_updates) / n_updates))
 
 
-def train_all(models, options):
-    """Train models at 0.001, and with rates that fall to 0 from each of the options' rates.
-
-    Returns:
-        The scores, a DataFrame with the columns KEYS and those of `train`; and the trained weights,
-        a dict. Its keys are tuples: the name, sequences, batch size, schedule, run and rate.
-    """
-    recipe, *others = models
-    settings = {"copies": get_copies(options.timesteps, recipe)}
-    schedules = {"constant": [PUBLISHED_RATE], "falling": options.learning_rate}
-    tables, weights = [], {}
-    for batch_size in sorted(set(options.batch_size)):
-        names = models if batch_size == max(options.batch_size) else others
-        # Few sequences in large batches would be few updates.
-        is_smallest = batch_size == min(options.batch_size)
-        numbers = sorted(set(options.sequences)) if is_smallest else [max(options.sequences)]
-        for number, (schedule, rates) in product(numbers if names else [], schedules.items()):
-            print(f"{number:,} sequences, {batch_size} per update, learning rate: {schedule}")
-            after = partial(keep_weights, weights, (number, batch_size, schedule))
-            settings |= {"batch_size": batch_size, "after": after}
-            trained = {name: models[name] for name in names}
-            scores = train(trained, schedule, rates, number, options.runs, options, **settings)
-            tables.append(scores.assign(sequences=number, batch_size=batch_size))
-    scores = pd.concat(tables, ignore_index=True)
-    scores["parameters"] = [models[name].count_params() for name in scores.model]
-    return scores[[*KEYS, *scores.columns.drop(KEYS)]], weights
+SCHEDULES = {"constant": None, "falling": decay}
 
 
-def keep_weights(kept, training, name, run, learning_rate, model):
-    """Put the weights of a model in the dict `kept`, under its name, training, run and rate."""
-    kept[name, *training, run, learning_rate] = model.get_weights()
+def draw_data(rng, n_sequences, n_timesteps):
+    """Draw sequences to train on, as `data.get_sequences` does, and N_TEST for `score`."""
+    train = get_sequences(n_sequences, n_timesteps, rng)
+    X, y = get_sequences(N_TEST, n_timesteps, rng.spawn(1)[0])
+    return train, (X, y, X)
 
 
-def add_seconds(scores, models, options):
-    """Add to scores the column `seconds`: how long one training takes when it runs alone.
+def score(y, X, predictions):
+    """Score predictions as `score_labels` does, and some of them alone.
 
     Args:
-        scores, models, options: as of and for `train_all`.
+        y, predictions: as for `score_labels`.
+        X: the sequences, of the same shape.
+
+    Returns:
+        Dict of float: what `score_labels` returns; `accuracy_on_100`, of the first 100 sequences,
+        as the lesson measures it; and `accuracy_near` and `accuracy_far`, of the time steps whose
+        sum so far is less than NEAR, or at least FAR, from the limit.
     """
+    right = (predictions > 0.5) == (y == 1)
+    distances = np.abs(np.cumsum(X, axis=1, dtype=np.float64) - X.shape[1] / 4)
+    return {
+        **score_labels(y, predictions),
+        "accuracy_on_100": right[:100].mean(),
+        "accuracy_near": right[distances < NEAR].mean(),
+        "accuracy_far": right[distances >= FAR].mean(),
+    }
+
+
+def get_names(n_timesteps, all_units):
+    """Return the names, such as `forward 5`, of the recipe's model and of those that are searched.
+
+    The recipe's is the largest, and comes first. The others have at most LARGEST of its parameters.
+    """
+    sizes = sorted(all_units, reverse=True)
+    names = [f"{way} {size}" for way, size in product(("bidirectional", "forward"), sizes)]
+    parameters = {name: get_named_model(n_timesteps, name).count_params() for name in names}
+    largest = LARGEST * parameters[names[0]]
+    return [names[0], *(name for name in names[1:] if parameters[name] <= largest)]
+
+
+def make_plans(options):
+    """Tabulate the trainings of both questions. Some are the same.
+
+    Args:
+        options: of the command line.
+
+    Returns:
+        Two DataFrames, of the search, with the recipe first, and of the comparison of rates. The
+        columns are KEYS, `learning_rate` and `runs`.
+    """
+    recipe, *small = get_names(options.timesteps, options.units)
+    most, (fewest, *others) = max(options.sequences), sorted(options.batch_size)
+    few_runs = min(options.runs, MOST_RUNS)
+    searched = [
+        (recipe, most, max(options.batch_size)),
+        *product(small, sorted(options.sequences), [fewest]),
+        *product(small, [most], others),  # few sequences in large batches would be few updates
+    ]
+    search = [(*training, "constant", [PUBLISHED_RATE], few_runs) for training in searched]
+    search += [(*training, "falling", FALLING_RATES, few_runs) for training in searched]
+    comparison = []
+    for (name, batch_size), schedule in product(COMPARED.items(), SCHEDULES):
+        n_runs = few_runs if name == RECIPE else options.runs
+        comparison.append((name, most, batch_size, schedule, options.learning_rate, n_runs))
+    columns = [*KEYS, "learning_rate", "runs"]
+    return [
+        pd.DataFrame(rows, columns=columns)
+        .explode("learning_rate")
+        .astype({"learning_rate": float})
+        for rows in (search, comparison)
+    ]
+
+
+def train(models, plan, options):
+    """Make the trainings of a plan, those of the same kind side by side.
+
+    Args:
+        models: dict of name to compiled Keras model.
+        plan: DataFrame as `make_plans` returns two. What is in it twice is made once.
+        options: of the command line.
+
+    Returns:
+        The scores, a DataFrame with the columns KEYS and those of `train_runs`.
+    """
+    runs = plan.groupby([*KEYS, "learning_rate"], sort=False).runs.max().reset_index()
+    kinds = runs.groupby([*KEYS, "runs"], sort=False).learning_rate.agg(tuple).reset_index()
+    kinds = kinds.groupby([*KEYS[1:], "runs", "learning_rate"], sort=False).model.agg(list)
+    tables = []
+    for (n_sequences, batch_size, schedule, n_runs, rates), names in kinds.items():
+        print(f"{', '.join(names)}: {n_sequences:,} sequences, {batch_size} per update, {schedule}")
+        _, scores = train_runs(
+            {name: models[name] for name in names},
+            partial(draw_data, n_sequences=n_sequences, n_timesteps=options.timesteps),
+            score,
+            rates,
+            n_runs,
+            options.seed,
+            batch_size,
+            schedule=SCHEDULES[schedule],
+            n_copies=os.cpu_count() if len(names) == 1 else 1,
+        )
+        scores[KEYS[1:]] = n_sequences, batch_size, schedule
+        tables.append(scores)
+    scores = pd.concat(tables, ignore_index=True)
+    return scores[[*KEYS, *scores.columns.drop(KEYS)]]
+
+
+def pick(scores, plan):
+    """Return the scores of the trainings of a plan."""
+    rows = scores.merge(plan)
+    return rows[rows.run <= rows.runs].drop(columns="runs")
+
+
+def measure_seconds(scores, models, options):
+    """Return how long one training takes when it runs alone, a Series with the index of scores."""
+    of_update = {}
     for batch_size, rows in scores.groupby("batch_size"):
         X, y = get_sequences(200 * batch_size, options.timesteps, options.seed)
-        trained = {name: models[name] for name in rows.model}
-        times = time_trainings(trained, X, y, batch_size)
-        of_update = rows.model.map({name: np.median(of_name) for name, of_name in times.items()})
-        scores.loc[rows.index, "seconds"] = of_update * rows["update"]
-
-
-def find_errors(model, rng):
-    """Count a model's errors on N_TEST sequences, by the distance of the sum from the limit.
-
-    Args:
-        model: Keras model.
-        rng: whatever `numpy.random.default_rng` takes.
-
-    Returns:
-        DataFrame with a row for each class of distances: `distance`, the smallest of the class;
-        `steps`, the number of time steps in it; `wrong`, the number of wrong predictions; and
-        `error_rate`, their share.
-    """
-    X, y = get_sequences(N_TEST, model.input_shape[1], rng)
-    wrong = (model.predict(X, batch_size=N_TEST, verbose=0) > 0.5) != (y == 1)
-    classes = np.digitize(get_distances(X).ravel(), DISTANCES) - 1
-    by_class = pd.Series(wrong.ravel()).groupby(np.array(DISTANCES)[classes])
-    table = by_class.agg(steps="size", wrong="sum", error_rate="mean").rename_axis("distance")
-    return table.reset_index()
-
-
-def tabulate_errors(found, models, weights, seed):
-    """Return `find_errors` of each run of some models and of the one set by hand, in one table.
-
-    Args:
-        found: dict of name to rows of scores.
-        models, weights: as for `train_all`, and as it returns them.
-        seed: of the sequences.
-
-    Returns:
-        DataFrame with the columns `model`, the name in `found`, `run`, and those of `find_errors`.
-    """
-    tables = {}
-    for name, rows in found.items():
-        model = models[rows.model.iloc[0]]
-        by = ["model", "sequences", "batch_size", "schedule", "run", "learning_rate"]
-        for training in rows[by].itertuples(index=False):
-            model.set_weights(weights[training])
-            tables[name, training.run] = find_errors(model, [seed, training.run])
-    n_timesteps = next(iter(models.values())).input_shape[1]
-    tables["set by hand", 1] = find_errors(get_counting_model(n_timesteps), [seed, 1])
-    return pd.concat(tables, names=["model", "run"]).reset_index(["model", "run"])
+        times = time_trainings({name: models[name] for name in rows.model}, X, y, batch_size)
+        of_update |= {(name, batch_size): np.median(of_name) for name, of_name in times.items()}
+    trainings = zip(scores.model, scores.batch_size, strict=True)
+    return scores["update"] * [of_update[training] for training in trainings]
 
 
 def recommend(scores):
     """Return the recipe, and the best of the models that get as many whole sequences right.
 
     Args:
-        scores: DataFrame with the columns KEYS, `run`, `sequence_accuracy` and `seconds`.
+        scores: DataFrame with the columns KEYS, `run`, `parameters`, `sequence_accuracy` and
+            `seconds`. The recipe is the first.
 
     Returns:
-        Dict of DataFrames with some rows of scores: `recipe`, the largest model at the constant
-        rate; and, of the other models whose mean over the runs is at least the recipe's, the
-        `smallest`, the `fastest` to train and the `most accurate`. These three are absent if there
-        is no such model.
+        DataFrame with the columns KEYS, `parameters` and the means of the others. Its index is
+        `recipe`; and, of the other models whose mean over the runs is at least the recipe's, the
+        `smallest`, the `most accurate` and the `fastest` to train, if there are any.
     """
-    means = scores.groupby(KEYS, sort=False)[["sequence_accuracy", "seconds"]].mean().reset_index()
-    recipe = means[means.schedule == "constant"].sort_values(KEYS[1:4]).iloc[-1]
-    others = means.drop(recipe.name).sort_values("sequence_accuracy", ascending=False)
-    others = others[others.sequence_accuracy >= recipe.sequence_accuracy]
-    found = {"recipe": recipe}
+    means = scores.groupby([*KEYS, "parameters"], sort=False)[[BY, "seconds"]].mean().reset_index()
+    others = means[1:].sort_values(BY, ascending=False)
+    others = others[others[BY] >= means[BY][0]]
+    found = {"recipe": 0}
     if len(others):
-        found["smallest"] = others.loc[others.parameters.idxmin()]
-        found["fastest"] = others.loc[others.seconds.idxmin()]
-        found["most accurate"] = others.iloc[0]
-    return {name: scores[(scores[KEYS] == row[KEYS]).all(axis=1)] for name, row in found.items()}
+        found["smallest"], found["fastest"] = others.parameters.idxmin(), others.seconds.idxmin()
+        found["most accurate"] = others.index[0]
+    return means.loc[[*found.values()]].set_axis([*found])
 
 
-def describe(rows):
-    """Say how a model is trained and how right it is; `rows` are as `recommend` returns them."""
-    first = rows.iloc[0]
-    rates = " or ".join(f"{rate:g}" for rate in np.unique(rows.learning_rate))
-    return (
-        f"{first.model} with {count(first.parameters, 'parameter')}, {first.sequences:,}"
-        f" sequences, {first.batch_size} per update, {first.schedule} learning rate of {rates},"
-        f" {first.seconds:.2g} seconds: whole sequences right"
-        f" {with_interval(rows.sequence_accuracy, share=True)}, all of 100 in"
-        f" {(rows.accuracy_on_100 == 1).sum()} of {count(len(rows), 'run')}"
-    )
-
-
-def answer(found):
-    """Say what the search has found; `found` is what `recommend` returns."""
-    recipe = found["recipe"]
-    lines = [f"Answer: the lesson's recipe, {describe(recipe)}."]
-    for name, rows in list(found.items())[1:]:
-        difference = rows.sequence_accuracy.to_numpy() - recipe.sequence_accuracy.to_numpy()
-        lines.append(
-            f"The {name}, {describe(rows)}; compared with the recipe: {in_words(difference)}."
-        )
-    if len(found) == 1:
-        lines.append("No other model gets as many whole sequences right.")
-    else:
-        lines.append(
-            "These were selected by the same runs that are reported, which flatters them a little."
-        )
-    return "\n".join(lines)
-
-
-def answer_perfect(errors, by_hand, nearest):
-    """Say what a model needs for 100%.
+def report_search(reported, found, known):
+    """Print how right each model is, how long its training takes, and what `recommend` has found.
 
     Args:
-        errors: as `tabulate_errors` returns them.
-        by_hand: dict of the scores of the model set by hand.
-        nearest: the smallest distance of a sum from the limit in N_TEST sequences, on average.
+        reported: scores, as for `recommend`.
+        found: as `recommend` returns it.
+        known: as for `extensions.shared.report.report`.
     """
-    best = "most accurate" if "most accurate" in set(errors.model) else "recipe"
-    of_best = errors[errors.model == best].groupby("distance")[["wrong", "steps"]].sum()
-    rates = of_best.wrong / of_best.steps
-    safe = [start for start in rates.index if (rates.loc[start:] < 0.01).all()]
-    where = f"where the distance is {safe[0]:g} or more, it" if safe else "it never"
-    return (
-        f"What 100% on {N_TEST:,} sequences takes: some sum comes within {nearest:.1g} of the"
-        f" limit. Of the time steps whose sum is within {DISTANCES[1]:g} of the limit, the most"
-        f" accurate trained model gets {rates.iloc[0]:.0%} wrong; {where} gets fewer than 1% wrong."
-        " The LSTM set by hand gets"
-        f" {round(by_hand['sequence_accuracy'] * N_BY_HAND):,} of {N_BY_HAND:,} sequences right."
+    form = {"index": ["model", "parameters"], "columns": ["sequences", "batch_size"]}
+    runs = describe_runs(reported.run.nunique())
+    for schedule, rows in reported.groupby("schedule", sort=False):
+        count = partial(with_interval, share=True)
+        table = rows.pivot_table(BY, aggfunc=count, sort=False, **form)
+        print_block(f"Whole sequences right, {schedule} rate ({runs}):", table.sort_index(axis=1))
+    table = reported.pivot_table("seconds", sort=False, **form).sort_index(axis=1)
+    print_block(
+        "Seconds of one training (they differ each time):", table.map("{:.2g}".format, "ignore")
     )
+    print_block(
+        "Found (the fastest may be another one the next time):", found[[*KEYS, "parameters"]]
+    )
+    rows = found[KEYS].rename_axis("found").reset_index().merge(reported)
+    rows = rows.drop(columns="model").rename(columns={"found": "model"}).assign(view="found")
+    report(rows, [(name, "recipe") for name in found.index[1:]], known, measures=[BY])
 
 
-def draw(scores, found, by_hand):
+def report_rates(compared, known, options):
+    """Print how often each rate was chosen, and what the rate and its decay do for each model.
+
+    Args:
+        compared: scores of constant and falling rates.
+        known: as for `extensions.shared.report.report`.
+        options: of the command line.
+
+    Returns:
+        DataFrame of some rows of scores, four trainings of each model. `view` is the model and its
+        batch size, `rate` is `0.001` or `chosen` (as is a single rate other than 0.001), and
+        `model` is the schedule and that.
+    """
+    tables = []
+    for _, rows in compared.groupby(compared.model == RECIPE, sort=False):  # it has fewer runs
+        print_choices(rows, options.seed, BY)
+        tables.append(get_views(rows, options.seed, BY))
+    four = pd.concat(tables, ignore_index=True)
+    four["rate"] = np.where(four["view"] == f"at {PUBLISHED_RATE:g}", "0.001", "chosen")
+    four["view"] = four.model + ", " + four.batch_size.map("{} per update".format)
+    four["model"] = four.schedule + " " + four.rate
+    pairs = [pair for pair in PAIRS if set(pair) <= set(four.model)]
+    report(four, pairs, known, measures=(BY, "loss"))
+    perfect = (four.accuracy_on_100 == 1).groupby([four["view"], four.model], sort=False).sum()
+    print_block("Runs that get all of 100 sequences right:", perfect.unstack("model", sort=False))
+    return four
+
+
+def draw_search(reported, found, known):
     """Draw the share of whole sequences right over the number of parameters.
 
-    Lines are the forward models with falling rates, one for each way to train them. Points are the
-    recipe and the model set by hand.
-
     Args:
-        scores, found: as for `recommend`, and as it returns them.
-        by_hand: as for `answer_perfect`.
+        reported, found, known: as for `report_search`. Of the models with falling rates the forward
+            ones are drawn, a line for each way to train them.
     """
-    figure, axes = plt.subplots(figsize=(8.5, 4.5), layout="constrained")
-    forward = scores[scores.model.str.startswith("forward") & (scores.schedule == "falling")]
-    trained = forward.sequences.map("{:,} sequences, ".format)
-    trained += forward.batch_size.map("{} per update".format)
-    recipe = found["recipe"].assign(trained="the lesson's recipe")
-    shown = pd.concat([forward.assign(trained=trained), recipe])
-    draw_means(axes, shown, "parameters", "sequence_accuracy", by="trained")
-    point = 14, by_hand["sequence_accuracy"]
-    axes.plot(*point, "*", color="black", markersize=11)
-    axes.annotate("set by hand", point, (10, 0), textcoords="offset points", va="center")
-    sizes = np.unique(shown.parameters)
-    axes.set(xscale="log", xlabel="parameters", ylabel="share of whole sequences right")
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-    axes.minorticks_off()
-    label_lines(axes)
-    conditions = f"{describe_runs(scores.run.max())}; lines: forward, learning rate that falls to 0"
-    question = "How small can a model be that gets more right than the recipe?"
-    set_heading(figure, question, conditions)
+    shown = reported[reported.model.str.startswith("forward") & (reported.schedule == "falling")]
+    ways = shown.sequences.map("{:,} sequences, ".format)
+    ways += shown.batch_size.map("{} per update".format)
+    recipe = found.loc[["recipe"], KEYS].merge(reported).assign(model="the lesson's recipe")
+    shown = pd.concat([shown.assign(model=ways), recipe])
+    figure = draw(
+        shown.assign(view="forward models, learning rate that falls to 0, and the recipe"),
+        x="parameters",
+        y="sequence_accuracy",
+        title="How small can a model be that gets more right than the recipe?",
+        xlabel="parameters",
+        ylabel="share of whole sequences right",
+        known={"14 parameters set by hand": known["set by hand"]},
+        xscale="log",
+    )
+    set_ticks(figure.axes[0], np.unique(shown.parameters))
     return figure
 
 
-def report(scores, models, by_hand, options):
-    """Print how often each rate was chosen, and a table of all trainings.
-
-    Args:
-        scores, models, options: as of and for `train_all`.
-        by_hand: as for `answer_perfect`.
-
-    Returns:
-        The rows of scores at 0.001, and those at the falling rates that three other runs have
-        chosen, with the column `seconds`.
-    """
-    falling = scores[scores.schedule == "falling"]
-    print_choices(falling, options.seed, by="sequence_accuracy")
-    view = choose(falling, options.seed, by="sequence_accuracy")
-    reported = pd.concat([scores[scores.schedule == "constant"], view.scores], ignore_index=True)
-    add_seconds(reported, models, options)
-    table = summarize_trainings(reported, KEYS)
-    table["seconds"] = reported.groupby(KEYS, sort=False).seconds.mean().map("{:.2g}".format)
-    runs = describe_runs(options.runs)
-    print(f"On {N_TEST:,} new sequences, falling rates {view.words}, {runs}:")
-    print(table.reset_index().to_string(index=False))
-    known = get_known(options.timesteps) | {"set by hand": by_hand}
-    print(tabulate_known(known).fillna("").to_string())
-    return reported
+def draw_four(four):
+    """Draw the share of whole sequences right; `four` is as `report_rates` returns it."""
+    runs = four.groupby("view", sort=False).run.max()
+    return draw(
+        four.assign(model=four.schedule + " rate"),
+        x="rate",
+        y="sequence_accuracy",
+        title="Is it the larger learning rate, or its decay to 0?",
+        xlabel="learning rate",
+        ylabel=f"share of whole sequences right, of {N_TEST:,}",
+        conditions=f"{describe_runs(runs.max())}; of {RECIPE}: {runs.iloc[0]} runs",
+        xlim=(-0.3, 1.3),
+    )
 
 
 def main(options):
-    models = get_models(options.timesteps, options.units)
-    scores, weights = train_all(models, options)
-    X, y = get_sequences(N_BY_HAND, options.timesteps, options.seed)
+    search, comparison = make_plans(options)
+    plan = pd.concat([search, comparison])
+    models = {name: get_named_model(options.timesteps, name) for name in plan.model}
+    scores = train(models, plan, options)
+    scores["parameters"] = scores.model.map(lambda name: models[name].count_params())
+    X, y = get_sequences(100_000, options.timesteps, options.seed)
     predictions = get_counting_model(options.timesteps).predict(X, batch_size=N_TEST, verbose=0)
-    by_hand = score(y, predictions)
-    nearest = get_distances(X).reshape(N_BY_HAND // N_TEST, -1).min(axis=1).mean()
+    known = get_known(options.timesteps) | {"set by hand": score(y, X, predictions)}
 
-    reported = report(scores, models, by_hand, options)
+    searched = pick(scores, search)
+    is_falling = searched.schedule == "falling"
+    print_choices(searched[is_falling], options.seed, BY)
+    views = get_views(searched[is_falling], options.seed, BY)
+    reported = pd.concat([searched[~is_falling], views], ignore_index=True)
+    reported["seconds"] = measure_seconds(reported, models, options)
     found = recommend(reported)
-    print(answer(found))
-    found.pop("fastest", None)  # may be another one the next time
-    errors = tabulate_errors(found, models, weights, options.seed)
-    print(answer_perfect(errors, by_hand, nearest))
-    save(options, draw(reported, found, by_hand), scores=scores, errors=errors)
+    report_search(reported, found, known)
+    four = report_rates(pick(scores, comparison), known, options)
+    of_rates = draw_four(four)
+    others = {"_schedules.png": partial(of_rates.savefig, dpi=160)}
+    save(options, draw_search(reported, found, known), others, scores=scores)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ over the sequences, and then, to compare, with the state of each other cell held
 
 Expect a cell whose state has a correlation of about 0.97 or more with the sum at every step. But
 other cells follow the sum nearly as well, so that the model is hardly less right without that cell
-than without another. One figure shows a trained cell beside the cell of counting_lstm.py, which is
-set by hand and does nothing but add; the other shows what all models have in common. It takes about
-18 seconds on 2 CPU cores.
+than without another. One figure shows a trained cell beside the cell of parts/counting_lstm.py,
+which is set by hand and does nothing but add; the other shows what all models have in common. It
+takes about 18 seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
@@ -25,20 +25,21 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import MaxNLocator
 from scipy.special import expit  # the sigmoid
 
-from common.figures import LINE_STYLES, draw_known, draw_means, set_heading
 from common.files import save
 from common.floors import score_step_number
-from common.results import count, describe_runs, in_words, interval, with_interval
-from common.training import Training, average_losses, make_get_data, train_runs
+from common.report import describe_runs, with_interval
 from data import get_sequences, score_labels, tabulate_sequence
-from extensions.counting_lstm import get_counting_model
+from extensions.parts.counting_lstm import get_counting_model
+from extensions.shared.figures import draw_known, draw_means, finish, get_styles
+from extensions.shared.report import print_block, tabulate_differences, tabulate_scores
+from extensions.shared.training import train_on_sums
 from lstm_forward import get_lstm_model
 
 N_NEW = 1000  # sequences to choose the cells on, and as many to look at them
-BEST, OTHERS = "the cell that follows best", "the other cells (median)"
+# The cell whose state follows the sum best; the others, of which the median is taken; and none.
+BEST, OTHERS, NONE = "best cell", "other cell", "no cell"
 
 
 def run_lstm(X, kernel, recurrent_kernel, bias, held=None):
@@ -94,23 +95,23 @@ def run_model(X, weights, held=None):
     return cells | {"prediction": expit(cells["hidden_state"] @ kernel + bias)}
 
 
-def correlate(cell_state, sums):
+def correlate(cell_state, X):
     """Correlate each cell's state with the cumulative sum, over the sequences, at each step.
 
     A cell that only counts the steps has no correlation, as each step is taken alone.
 
     Args:
         cell_state: shape `(n_sequences, n_timesteps, n_units)`.
-        sums: shape `(n_sequences, n_timesteps)`.
+        X: sequences, shape `(n_sequences, n_timesteps, 1)`.
 
     Returns:
         Absolute values of Pearson's correlation, shape `(n_timesteps, n_units)`; 0 for a state
         that is the same in all sequences.
     """
-    states = cell_state - cell_state.mean(axis=0)
-    sums = (sums - sums.mean(axis=0))[:, :, None]
-    covariance = (states * sums).mean(axis=0)
+    sums = np.cumsum(X, axis=1)
+    states, sums = cell_state - cell_state.mean(axis=0), sums - sums.mean(axis=0)
     spread = states.std(axis=0) * sums.std(axis=0)
+    covariance = (states * sums).mean(axis=0)
     return np.abs(np.divide(covariance, spread, out=np.zeros_like(spread), where=spread > 0))
 
 
@@ -121,59 +122,40 @@ def inspect_cells(weights, chosen_by, X, y):
         weights: as for `run_model`.
         chosen_by: other sequences than X. With them the cell is found whose correlation with the
             sum is the highest, averaged over the steps; a held cell has its mean state over them.
-        X, y: sequences and labels on which the accuracy is measured.
+        X, y: sequences and labels, for all that is measured.
 
     Returns:
-        DataFrame with a row for each cell: `unit`, counted from 0; `follows_best`, True for one;
-        `accuracy`, of the whole model; and `accuracy_held`, with this cell held at its mean.
+        DataFrame with a row for each cell and step: `step`, counted from 1; `unit`, counted from 0;
+        `correlation` of the cell's state with the sum; `cell`, BEST or OTHERS; `accuracy`, of the
+        whole model; and `accuracy_held`, with this cell held at its mean.
     """
     states = run_model(chosen_by, weights)["cell_state"]
-    following = correlate(states, np.cumsum(chosen_by[:, :, 0], axis=1)).mean(axis=0)
-    accuracy = score_labels(y, run_model(X, weights)["prediction"])["accuracy"]
-    rows = []
-    for unit, means in enumerate(states.mean(axis=0).T):
-        held = score_labels(y, run_model(X, weights, held={unit: means})["prediction"])
-        row = {"unit": unit, "follows_best": unit == following.argmax(), "accuracy": accuracy}
-        rows.append(row | {"accuracy_held": held["accuracy"]})
-    return pd.DataFrame(rows)
-
-
-def tabulate_correlations(weights, X):
-    """Return the correlation of each cell's state with the sum: `unit`, `step`, `correlation`."""
-    cell_state = run_model(X, weights)["cell_state"]
-    correlations = correlate(cell_state, np.cumsum(X[:, :, 0], axis=1))
-    steps, units = np.indices(correlations.shape)
-    columns = {"unit": units, "step": 1 + steps, "correlation": correlations}
-    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+    best = correlate(states, chosen_by).mean(axis=0).argmax()
+    held = [run_model(X, weights, {unit: at}) for unit, at in enumerate(states.mean(axis=0).T)]
+    whole = run_model(X, weights)
+    accuracy, *of_held = (
+        score_labels(y, cells["prediction"])["accuracy"] for cells in [whole, *held]
+    )
+    table = pd.DataFrame(correlate(whole["cell_state"], X)).rename_axis("step")
+    table = table.melt(var_name="unit", value_name="correlation", ignore_index=False).reset_index()
+    table["step"] += 1
+    table["cell"] = np.where(table.unit == best, BEST, OTHERS)
+    return table.assign(accuracy=accuracy, accuracy_held=table.unit.map(dict(enumerate(of_held))))
 
 
 def summarize_models(cells):
-    """Return a row for each model: the cell that follows best, and the median of the others.
+    """Tabulate the accuracy of each model without one cell.
 
     Args:
-        cells: the tables of `inspect_cells`, one below the other, with the column `run`.
+        cells: the tables of `inspect_cells`, with the column `run`.
 
     Returns:
-        DataFrame by `run`: `accuracy`; `held` and `others_held`, the accuracy with that cell held
-        and with another held (median); and `rank`, 1 if holding that cell costs most of all.
+        DataFrame with the columns `cell`, the one that is held at its mean (BEST, OTHERS or NONE),
+        `run` and `accuracy`.
     """
-    best = cells[cells.follows_best].set_index("run")
-    others = cells[~cells.follows_best].groupby("run").accuracy_held.median()
-    ranks = cells.groupby("run").accuracy_held.rank(method="min").astype(int)
-    models = pd.DataFrame({"accuracy": best.accuracy, "held": best.accuracy_held})
-    return models.assign(others_held=others, rank=ranks[cells.follows_best].to_numpy())
-
-
-def summarize_correlations(correlations, cells):
-    """Return the correlation for each model and step, of two values of `cell`: BEST and OTHERS.
-
-    Args:
-        correlations: the tables of `tabulate_correlations`, with the column `run`.
-        cells: as for `summarize_models`.
-    """
-    table = correlations.merge(cells[["run", "unit", "follows_best"]])
-    table["cell"] = np.where(table.follows_best, BEST, OTHERS)
-    return table.groupby(["cell", "step", "run"]).correlation.median().reset_index()
+    whole = cells.groupby("run").accuracy.first().reset_index()
+    held = cells.groupby(["cell", "run"]).accuracy_held.median().rename("accuracy").reset_index()
+    return pd.concat([held, whole.assign(cell=NONE)], ignore_index=True)
 
 
 def tabulate_cell(X, y, weights, unit):
@@ -185,145 +167,95 @@ def tabulate_cell(X, y, weights, unit):
     # The state that a straight line (least squares, over all sequences) predicts from the sum.
     sums = np.cumsum(X[:, :, 0], axis=1, dtype=np.float64)
     line = np.polyfit(sums.ravel(), cells["cell_state"][:, :, unit].ravel(), 1)
-    table["rescaled_sum"] = np.polyval(line, sums[0])
-    return table
-
-
-def answer(models, by_step):
-    """Say how far one cell keeps the sum.
-
-    Args:
-        models: as `summarize_models` returns it.
-        by_step: as `summarize_correlations` returns it.
-    """
-    means = by_step[by_step.cell == BEST].groupby("step").correlation.mean()
-    weakest = by_step[by_step.step == means.idxmin()].groupby("cell").correlation
-    at_weakest = weakest.apply(with_interval).get
-    difference = models.held - models.others_held
-    n_models = count(len(models), "model")
-    text = (
-        f"Answer: in {n_models}, the cell whose state follows the cumulative sum best has a"
-        f" correlation of {at_weakest(BEST)} with it at step {means.idxmin()}, where it is weakest;"
-        f" the median of the other cells there has {at_weakest(OTHERS, 'none')}."
-        f" The accuracy is {with_interval(models.accuracy, share=True)}, and"
-        f" {with_interval(models.held, share=True)} if this cell is held at its mean. The second"
-        f" accuracy minus that with another cell held (median): {in_words(difference)}."
-        f" In {(models['rank'] == 1).sum()} of {n_models}, holding this cell lowers the accuracy"
-        " more than holding any other."
-    )
-    _, high = interval(difference)
-    return text + (" So this cell is not the only one that keeps the sum." if high >= 0 else "")
+    return table.assign(rescaled_sum=np.polyval(line, sums[0]))
 
 
 def draw_steps(tables):
     """Draw what two cells make of one sequence, a column of panels for each.
 
     Args:
-        tables: dict of the name of a trained cell and `set by hand` to a table of `tabulate_cell`.
+        tables: dict of the name of a cell to a table of `tabulate_cell`.
     """
-    figure, panels = plt.subplots(3, 2, figsize=(8.5, 6.5), sharex=True, layout="constrained")
+    figure, panels = plt.subplots(3, 2, figsize=(8, 7), sharex=True, layout="constrained")
     contents = {
         "gates, candidate": ["input_gate", "forget_gate", "output_gate", "candidate"],
         "cell state": ["cell_state", "rescaled_sum"],
         "probability of label 1": ["prediction", "label"],
     }
-    for column, (name, table) in zip(panels.T, tables.items(), strict=True):
-        column[0].set_title(name if name == "set by hand" else f"trained ({name})")
-        for axes, names in zip(column, contents.values(), strict=True):
-            for values, line in zip(names, LINE_STYLES, strict=False):
-                label = values.replace("_", " ")
-                axes.plot(table.step, table[values], label=label, markersize=4, **line)
-            axes.grid(alpha=0.3)
+    styles = get_styles([name for names in contents.values() for name in names])
+    for column, (title, table) in zip(panels.T, tables.items(), strict=True):
+        for axes, (ylabel, names) in zip(column, contents.items(), strict=True):
+            for name in names:
+                label = name.replace("_", " ")
+                axes.plot(table.step, table[name], label=label, markersize=4, **styles[name])
             if table.label.any():
                 axes.axvline(table.step[table.label.idxmax()], color="black", linewidth=0.8)
+            axes.set_ylabel(ylabel)
+            axes.grid(alpha=0.3)
+        column[0].set_title(title)
         column[-1].set_xlabel("time step")
-        column[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    for (axes, beside), what in zip(panels, contents, strict=True):
-        axes.set_ylabel(what)
-        beside.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, fontsize="small")
-    question = "Does the state of a cell follow the running sum?"
-    set_heading(figure, question, "one new sequence; the vertical line: its label turns 1")
+    conditions = "one new sequence; the vertical line: its label turns 1"
+    finish(figure, "Does the state of a cell follow the running sum?", conditions)
     return figure
 
 
-def draw_models(models, by_step, known):
-    """Draw what all models have in common: how cells follow the sum, and the accuracy without one.
+def draw_models(by_step, by_held, n_timesteps):
+    """Draw how the cells of all models follow the sum, and the accuracy without one of them.
 
     Args:
-        models, by_step: as for `answer`.
-        known: as for `common.figures.draw_known`.
+        by_step: DataFrame with the columns `cell`, `run`, `step` and `correlation`.
+        by_held: as `summarize_models` returns it.
+        n_timesteps: length of the sequences.
     """
-    figure, (following, held) = plt.subplots(1, 2, figsize=(8.5, 4.2), layout="constrained")
+    figure, (following, held) = plt.subplots(1, 2, figsize=(8, 4.5), layout="constrained")
     draw_means(following, by_step, "step", "correlation", by="cell")
     following.set(xlabel="time step", ylabel="correlation of cell state and sum")
-    following.xaxis.set_major_locator(MaxNLocator(integer=True))
-    following.legend(loc="lower left")
-
-    labels = ["no cell", "the cell that\nfollows best", "another cell\n(median)"]
-    for number, values in enumerate([models.accuracy, models.held, models.others_held]):
-        held.plot([number] * len(values), values, ".", color="0.6")
-        low, high = interval(values, share=True)
-        spread = np.abs([[values.mean() - low], [high - values.mean()]])
-        held.errorbar(number, values.mean(), spread, color="black", marker="o", capsize=6)
-    draw_known(held, known, "accuracy")
-    held.set(xlim=(-0.5, 2.5), xlabel="held at its mean", ylabel="accuracy (dots: the models)")
-    held.set_xticks(range(3), labels)
-    held.legend(loc="lower left", bbox_to_anchor=(0, 0.1))
-    question = "Is the sum kept by one cell, which the model cannot do without?"
-    set_heading(figure, question, describe_runs(len(models)))
+    draw_means(held, by_held.assign(x=by_held.cell), "x", "accuracy", by="cell")
+    draw_known(held, {"step number alone": score_step_number(n_timesteps)}, "accuracy")
+    held.set(
+        xlim=(-0.5, 2.5), xticks=[], xlabel="held at its mean: see the legend", ylabel="accuracy"
+    )
+    title = "Is the sum kept by one cell, which the model cannot do without?"
+    finish(figure, title, describe_runs(by_held.run.max()))
     return figure
-
-
-def train(options):
-    """Train the model of lstm_forward.py; return it, and a dict of run to the weights it had."""
-    model = get_lstm_model(options.timesteps, n_units=options.units)
-    weights = {}
-
-    def keep(name, run, learning_rate, model):
-        weights[run] = model.get_weights()
-
-    draw = partial(get_sequences, n_timesteps=options.timesteps)
-    get_data = make_get_data(draw, options.sequences)
-    training = Training(batch_size=options.batch_size, reduce_losses=average_losses, after=keep)
-    rates = [options.learning_rate]
-    models = {"lstm_forw": model}
-    train_runs(models, get_data, score_labels, rates, options.runs, options.seed, training)
-    return model, weights
 
 
 def main(options):
-    model, weights = train(options)
+    model = get_lstm_model(options.timesteps, n_units=options.units)
+    weights = {}  # of each run
+
+    def keep_weights(name, run, learning_rate, model):
+        weights[run] = model.get_weights()
+
+    settings = {"learning_rates": [options.learning_rate], "after": keep_weights}
+    train_on_sums({"lstm_forw": model}, options.timesteps, options.sequences, options, **settings)
     rng = np.random.default_rng(options.seed)
     chosen_by, _ = get_sequences(N_NEW, options.timesteps, rng)
     X, y = get_sequences(N_NEW, options.timesteps, rng)
     predictions = run_model(X, model.get_weights())["prediction"]  # of the last run
     difference = np.abs(predictions - model.predict(X, verbose=0)).max()
-    print(f"Largest difference between NumPy and Keras on 1,000 new sequences: {difference:.1e}")
+    print(f"Largest difference between NumPy and Keras on {N_NEW:,} sequences: {difference:.1e}\n")
 
     cells = {run: inspect_cells(of_run, chosen_by, X, y) for run, of_run in weights.items()}
-    correlations = {run: tabulate_correlations(of_run, X) for run, of_run in weights.items()}
-    cells, correlations = (
-        pd.concat(tables, names=["run"]).reset_index("run").reset_index(drop=True)
-        for tables in (cells, correlations)
-    )
-    models = summarize_models(cells)
-    by_step = summarize_correlations(correlations, cells)
-    print(f"Correlation of state and sum, {describe_runs(options.runs)}:")
-    by_cell = by_step.groupby(["step", "cell"]).correlation.apply(with_interval)
-    print(by_cell.unstack("cell").to_string())
-    print(answer(models, by_step))
+    cells = pd.concat(cells, names=["run"]).reset_index("run").sort_values(["run", "unit", "step"])
+    by_step = cells.groupby(["cell", "step", "run"]).correlation.median().reset_index()
+    table = by_step.pivot_table("correlation", "step", "cell", aggfunc=with_interval)
+    runs = describe_runs(options.runs)
+    print_block(f"Correlation of a cell's state with the sum ({runs}):", table)
+    by_held = summarize_models(cells)
+    rows, pairs = by_held.rename(columns={"cell": "model"}), [(BEST, OTHERS), (BEST, NONE)]
+    print_block(f"Accuracy where a cell is held at its mean ({runs}):", tabulate_scores(rows, {}))
+    print_block("Differences in accuracy:", tabulate_differences(rows, pairs, "accuracy"))
 
-    unit = cells.unit[cells.follows_best].iloc[0]
-    by_hand = get_counting_model(options.timesteps).get_weights()
+    unit = cells.unit[cells.cell == BEST].iloc[0]
     tables = {
         f"model 1, unit {unit}": tabulate_cell(X, y, weights[1], unit),
-        "set by hand": tabulate_cell(X, y, by_hand, 0),
+        "set by hand": tabulate_cell(X, y, get_counting_model(options.timesteps).get_weights(), 0),
     }
-    known = {"step number alone": score_step_number(options.timesteps)}
-    of_models = draw_models(models, by_step, known)
+    of_models = draw_models(by_step, by_held, options.timesteps)
     others = {"_sum.png": partial(of_models.savefig, dpi=160)}
     steps = pd.concat(tables, names=["model"]).reset_index("model")
-    save(options, draw_steps(tables), others, steps=steps, cells=cells, correlations=correlations)
+    save(options, draw_steps(tables), others, cells=cells, steps=steps)
 
 
 if __name__ == "__main__":

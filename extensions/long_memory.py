@@ -4,21 +4,21 @@ r"""Which model remembers longest? And how can an LSTM remember longer?
     python -m extensions.long_memory --timesteps 20 50 100 200 --sequences 20000 100000 \
         --learning-rate 0.0001 0.0003 0.001 0.003 0.01 0.03 0.1 0.3 1 3
 
-A sequence holds one bit, at its first time step or in the middle, and noise at all other steps. The
-model must give the bit after the last step. The script counts the updates, of one new sequence
-each, until a model has learned this: until the mean loss of the last 200 updates is below 0.1 nats
-(a guess has a loss of 0.693). Each model is trained 10 times at each of five learning rates, for
-20,000 updates. A training ends early if it has learned; this is tested every 2,000 updates. To save
-time, a model is not trained on longer sequences at a rate at which fewer than half of its runs have
-learned.
+A sequence holds one bit, at its start (the first time step) or in the middle, and noise at all
+other steps. The model must give the bit after the last step. The script counts the updates, of one
+new sequence each, until a model has learned this: until the mean loss of the last 200 updates is
+below 0.1 nats (a guess has a loss of 0.693). Each model is trained 10 times at each of five
+learning rates, for 20,000 updates. A training ends early if it has learned; this is tested every
+2,000 updates. To save time, a model is not trained on longer sequences at a rate at which fewer
+than half of its runs have learned.
 
 Expect that the learning rate decides. At 0.001 a plain RNN learns 50 steps after about 1,000
-updates. So do LSTM and GRU with ChronoBias (in extensions/chrono_bias.py), whose gates start open.
-LSTM and GRU as Keras starts them learn 50 steps in no run at 0.001 within 20,000 updates. At rates
-of 0.1 and 1 the GRU learns in every run, after about 220 updates; the LSTM learns in about half of
-the runs. With the bit in the middle, there is no clear difference between a bidirectional LSTM and
-a forward one. With the bit at the start, the bidirectional LSTM learns much sooner, because its
-backward half reads the bit last.
+updates. So do LSTM and GRU with ChronoBias (in extensions/parts/chrono_bias.py), whose gates start
+open. LSTM and GRU as Keras starts them learn 50 steps in no run at 0.001 within 20,000 updates. At
+rates of 0.1 and 1 the GRU learns in every run, after about 220 updates; the LSTM learns in about
+half of the runs. With the bit in the middle, there is no clear difference between a bidirectional
+LSTM and a forward one. With the bit at the start, the bidirectional LSTM learns much sooner,
+because its backward half reads the bit last.
 
 The reason: before training, an LSTM as Keras starts it keeps about sigmoid(1) = 0.73 of its cell
 state at each step, and a GRU keeps half of its state. After 50 steps less than a millionth of the
@@ -27,7 +27,6 @@ bit is left, and the gradient, from which the model learns, is as small.
 The first command takes about three minutes on 2 CPU cores. The second one takes about 20 minutes
 and makes the figure of the pages. If `--sequences` has two numbers, LSTM and GRU as Keras starts
 them have at most the larger number of updates, and the other models the smaller one.
-extensions/memory_report.py makes the tables, the answers and the figure.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
@@ -39,23 +38,31 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     options = start_script(__file__, __doc__, learning_rate=rates, meanings=meanings, **defaults)
 
 import math
+import os
 from functools import partial
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers
 from scipy.special import expit  # the sigmoid
 
-from common.results import count_updates_to_learn
-from common.training import Training, average_losses, make_get_data, train_runs
+from common.files import save
+from common.report import describe_runs
 from data import score_labels
-from extensions.chrono_bias import ChronoBias
-from extensions.memory_report import report
+from extensions.parts.chrono_bias import ChronoBias
+from extensions.shared.choosing import get_views
+from extensions.shared.report import print_block, print_choices, tabulate_sooner
+from extensions.shared.results import count_updates_to_learn, describe
+from extensions.shared.training import make_get_data, train_by_options
 
 LEVEL, WINDOW = 0.1, 200  # learned: the mean loss of the last 200 updates is below 0.1 nats
 CHUNK = 2000  # updates from one test to the next; a training ends at the test that finds it learned
-TRAINED_LONGER = "LSTM as Keras starts it", "GRU as Keras starts it"
+TRAINED_LONGER = ("LSTM", "start"), ("GRU", "start")
+FASTER = "RNN", "GRU", "LSTM, chrono", "bidirectional LSTM"  # than LSTM? If the bit is the same
+
+count_updates = partial(count_updates_to_learn, level=LEVEL, window=WINDOW)
 
 
 def get_marked_sequences(n_sequences, n_timesteps, bit_step=0, rng=None):
@@ -83,25 +90,30 @@ def get_marked_sequences(n_sequences, n_timesteps, bit_step=0, rng=None):
 
 
 def get_layers(n_timesteps, n_units):
-    """Return the recurrent layers that are compared, a dict of name to new Keras layer.
+    """Return the recurrent layers that are compared.
 
     Args:
         n_timesteps: length of the sequences, from which ChronoBias computes its biases.
         n_units: memory cells in each direction.
+
+    Returns:
+        Dict of a model's name and the place of the bit, `start` or `middle`, to new Keras layer.
     """
     chrono = ChronoBias(n_timesteps)
     small = "random_normal"
     return {
-        "plain RNN as Keras starts it": layers.SimpleRNN(n_units),  # orthogonal weights
-        "plain RNN, small weights": layers.SimpleRNN(n_units, recurrent_initializer=small),
-        "GRU as Keras starts it": layers.GRU(n_units),
-        "GRU, chrono": layers.GRU(n_units, bias_initializer=chrono),
-        "LSTM as Keras starts it": layers.LSTM(n_units),  # the bias of its forget gate starts at 1
-        "LSTM, forget bias 0": layers.LSTM(n_units, unit_forget_bias=False),
-        "LSTM, chrono": layers.LSTM(n_units, bias_initializer=chrono, unit_forget_bias=False),
-        "bidirectional LSTM": layers.Bidirectional(layers.LSTM(n_units)),
-        "LSTM, bit in the middle": layers.LSTM(n_units),
-        "bidirectional LSTM, bit in the middle": layers.Bidirectional(layers.LSTM(n_units)),
+        ("RNN", "start"): layers.SimpleRNN(n_units),  # orthogonal weights
+        ("RNN, small weights", "start"): layers.SimpleRNN(n_units, recurrent_initializer=small),
+        ("GRU", "start"): layers.GRU(n_units),
+        ("GRU, chrono", "start"): layers.GRU(n_units, bias_initializer=chrono),
+        ("LSTM", "start"): layers.LSTM(n_units),  # the bias of its forget gate starts at 1
+        ("LSTM, forget bias 0", "start"): layers.LSTM(n_units, unit_forget_bias=False),
+        ("LSTM, chrono", "start"): layers.LSTM(
+            n_units, bias_initializer=chrono, unit_forget_bias=False
+        ),
+        ("bidirectional LSTM", "start"): layers.Bidirectional(layers.LSTM(n_units)),
+        ("LSTM", "middle"): layers.LSTM(n_units),
+        ("bidirectional LSTM", "middle"): layers.Bidirectional(layers.LSTM(n_units)),
     }
 
 
@@ -122,72 +134,41 @@ def get_memory_model(n_timesteps, recurrent):
     return model
 
 
-def score_bits(y, predictions):
-    """Score predicted bits.
-
-    Args:
-        y: bits 0 or 1, shape `(n_sequences, 1)`.
-        predictions: probabilities of 1, same shape.
-
-    Returns:
-        Dict of float: `loss`, the binary cross-entropy in nats, and `accuracy`, the share that is
-        right.
-    """
-    scores = score_labels(y, predictions)
-    return {"loss": scores["loss"], "accuracy": scores["accuracy"]}
-
-
-def measure_learning(losses):
-    """Return the measure `updates_to_learn` of the losses of a training, shape `(n_updates,)`."""
-    return {"updates_to_learn": count_updates_to_learn(losses, LEVEL, WINDOW)}
-
-
-def has_learned(scores):
-    """Tell whether a training has learned, from the scores of a test or of many."""
-    return np.isfinite(scores["updates_to_learn"])
-
-
-def get_most_updates(name, sequences):
-    """Return the most updates that a model may have, of the values of `--sequences`."""
-    return max(sequences) if name in TRAINED_LONGER else min(sequences)
-
-
-def train(n_timesteps, name, rates, options):
+def train(n_timesteps, name, bit, rates, options):
     """Train a model on sequences of one length until it has learned: each run at each rate.
 
     Args:
         n_timesteps: length of the sequences.
-        name: of the model.
+        name, bit: of the model, as in `get_layers`.
         rates: list of learning rates.
         options: of the command line.
 
     Returns:
-        The table `scores` of `train_runs` with the last test of each training, and a first column
-        `timesteps`.
+        The table `scores` of `train_runs` with the last test of each training. Its first columns
+        are `timesteps`, `bit` and `model`, its last `updates_to_learn`, infinite for never.
     """
-    model, copy = (  # so that two cores train it
-        get_memory_model(n_timesteps, get_layers(n_timesteps, options.units)[name])
-        for _ in range(2)
-    )
-    bit_step = n_timesteps // 2 if name.endswith("bit in the middle") else 0
-    draw_data = partial(get_marked_sequences, n_timesteps=n_timesteps, bit_step=bit_step)
-    most_updates = get_most_updates(name, options.sequences)
+    most = max if (name, bit) in TRAINED_LONGER else min
+    most_updates = most(options.sequences)
     n_chunks = math.ceil(most_updates / CHUNK)
-    get_data = make_get_data(draw_data, math.ceil(most_updates / n_chunks), n_test=200)
-    training = Training(
+    bit_step = n_timesteps // 2 if bit == "middle" else 0
+    draw_data = partial(get_marked_sequences, n_timesteps=n_timesteps, bit_step=bit_step)
+    losses, scores = train_by_options(
+        {name: get_memory_model(n_timesteps, get_layers(n_timesteps, options.units)[name, bit])},
+        make_get_data(draw_data, math.ceil(most_updates / n_chunks), n_test=200),
+        score_labels,
+        options,
+        learning_rates=rates,
         n_epochs=n_chunks,
         fresh=True,
-        measure_losses=measure_learning,
-        stop=has_learned,
-        reduce_losses=average_losses,
-        copies={name: [copy]},
+        stop=lambda losses: count_updates(losses) < math.inf,
+        n_copies=min(os.cpu_count(), options.runs),  # as few models are trained at a time
     )
-    _, scores = train_runs(
-        {name: model}, get_data, score_bits, rates, options.runs, options.seed, training
-    )
-    scores = scores.drop_duplicates(["run", "learning_rate"], keep="last")
+    training = ["run", "learning_rate"]
+    updates = losses.groupby(training)[name].agg(count_updates).rename("updates_to_learn")
+    scores = scores.drop_duplicates(training, keep="last").merge(updates, on=training)
     scores.insert(0, "timesteps", n_timesteps)
-    return scores
+    scores.insert(1, "bit", bit)
+    return scores.drop(columns="sequence_accuracy")  # a sequence has one label
 
 
 def train_all(options):
@@ -197,13 +178,13 @@ def train_all(options):
         DataFrame as of `train`.
     """
     tables = []
-    for name in get_layers(max(options.timesteps), options.units):
+    for name, bit in get_layers(max(options.timesteps), options.units):
         rates = options.learning_rate
         for n_timesteps in sorted(options.timesteps):
             if rates:
-                shown = ", ".join(f"{rate:g}" for rate in rates)
-                print(f"{name}, {n_timesteps} time steps, at {shown}")
-                tables.append(train(n_timesteps, name, rates, options))
+                where = f"{n_timesteps} time steps, {len(rates)} learning rates"
+                print(f"Training {name}, the bit at the {bit}, {where}")
+                tables.append(train(n_timesteps, name, bit, rates, options))
                 rates = find_useful_rates(tables[-1])
     return pd.concat(tables, ignore_index=True)
 
@@ -214,33 +195,78 @@ def find_useful_rates(scores):
     Args:
         scores: of one model at one length.
     """
-    shares = has_learned(scores).groupby(scores["learning_rate"], sort=False).mean()
+    has_learned = np.isfinite(scores.updates_to_learn)
+    shares = has_learned.groupby(scores.learning_rate, sort=False).mean()
     return shares.index[shares >= 0.5].tolist()
 
 
-def explain(lengths):
-    """Say how much of a state the gates keep over sequences of some lengths."""
-    keep = expit(1)
-    kept = ", ".join(f"{keep**length:.1e} after {length}" for length in lengths)
-    return (
-        f"Before training, an LSTM as Keras starts it keeps about sigmoid(1) = {keep:.3f} of its"
-        f" cell state at each step: {kept} steps. To let its gates start open, write"
-        " layers.LSTM(units, bias_initializer=ChronoBias(n_timesteps), unit_forget_bias=False)."
+def count_learned(views):
+    """Count the runs that have learned: a row for each bit and model, a column for each length.
+
+    Above the lengths, the columns have the views. What was not tried is NaN.
+    """
+    return views.assign(learned=np.isfinite(views.updates_to_learn)).pivot_table(
+        "learned", ["bit", "model"], ["view", "timesteps"], aggfunc="sum", sort=False
     )
+
+
+def report(views, fewest_updates):
+    """Print how many runs have learned, after how many updates, and who learns sooner.
+
+    Args:
+        views: as `extensions.shared.choosing.get_views` returns them.
+        fewest_updates: that all models have had. Some models are trained longer; to compare two,
+            what is learned later than this counts as never learned.
+    """
+    n_runs, counts = views.run.nunique(), count_learned(views)
+    median = describe_runs(n_runs).replace("mean", "median")
+    for view, rows in views.sort_values("timesteps", kind="stable").groupby("view", sort=False):
+        table = counts[view].map("{:.0f}".format).replace("nan", "-")
+        print_block(f"Runs of {n_runs} that have learned, {view}:", table)
+        updates = rows.groupby(["timesteps", "bit", "model"], sort=False).updates_to_learn
+        print_block(f"Updates until learned, {view}:", updates.agg(describe).to_frame(median))
+        late, sooner = rows.updates_to_learn > fewest_updates, {}
+        within = rows.assign(updates_to_learn=rows.updates_to_learn.mask(late, math.inf))
+        for place, group in within.groupby(["timesteps", "bit"], sort=False):
+            pairs = [(name, "LSTM") for name in FASTER if {name, "LSTM"} <= {*group.model}]
+            sooner[place] = tabulate_sooner(group, pairs)[["sooner in", "verdict"]]
+        heading = f"Who learns sooner within {fewest_updates:,} updates, {view}:"
+        print_block(heading, pd.concat(sooner, names=["timesteps", "bit"]))
+
+
+def draw(views):
+    """Draw how many runs have learned, darker for more: a panel for each view."""
+    counts, n_runs = count_learned(views), views.run.nunique()
+    shown = counts.columns.unique("view")
+    figure, panels = plt.subplots(
+        1, len(shown), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+    )
+    for axes, view in zip(panels[0], shown, strict=True):
+        axes.imshow(counts[view], "Greens", vmin=0, vmax=1.5 * n_runs, aspect="auto")
+        for (row, column), n in np.ndenumerate(counts[view]):
+            axes.text(column, row, "" if np.isnan(n) else f"{n:.0f}", ha="center", va="center")
+        axes.set_xticks(range(len(counts[view].columns)), counts[view].columns)
+        axes.set_xlabel("length of the sequences (time steps)")
+        axes.set_title(view, fontsize="medium")
+    names = [name if bit == "start" else f"{name}, bit in the {bit}" for bit, name in counts.index]
+    axes.set_yticks(range(len(names)), names)
+    figure.suptitle(
+        "Which model remembers a bit from the start to the end?\n"
+        f"(how many of {n_runs} runs learn it; empty: not tried, as most runs fail at fewer steps)"
+    )
+    return figure
 
 
 def main(options):
-    print(
-        f"A model has learned when the mean loss of the last {WINDOW} updates is below {LEVEL:g}"
-        f" nats; a guess has a loss of {math.log(2):.3f}. A model is not trained on longer"
-        " sequences at a learning rate at which fewer than half of its runs have learned. (So where"
-        " a grid of rates is said to be too narrow, it may have further rates, which failed.)"
-    )
     scores = train_all(options)
-    names = scores.model.unique()
-    most_updates = {name: get_most_updates(name, options.sequences) for name in names}
-    print(explain(options.timesteps))
-    report(scores, most_updates, options)
+    keep = pd.Series({n: f"{expit(1) ** n:.1e}" for n in options.timesteps}).to_frame("share")
+    print_block("Share of its cell state that an LSTM keeps before training, by steps:", keep)
+    print_choices(scores, options.seed, "updates_to_learn")
+    print("Not tried with longer sequences: rates at which most runs failed with shorter ones.")
+    print(f"Learned: the mean loss of the last {WINDOW} updates is below {LEVEL:g} nats.\n")
+    views = get_views(scores, options.seed, "updates_to_learn")
+    report(views, min(options.sequences))
+    save(options, draw(views), scores=scores)
 
 
 if __name__ == "__main__":

@@ -28,16 +28,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers
-from matplotlib.ticker import MaxNLocator
 
-from common.comparing import report, train_by_options
-from common.figures import draw_known, draw_means, get_styles, label_lines, set_heading
 from common.files import save
-from common.results import compare, describe_runs, mean_of_all, summarize
-from common.training import make_get_data, train_model
+from common.report import describe_runs, with_interval
+from common.training import train_model
+from extensions.shared.choosing import get_views, pick
+from extensions.shared.figures import draw_known, draw_means, finish, get_styles
+from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.training import make_get_data, train_by_options
 from lstm_forward import get_lstm_model
 
-KEYS = ["model", "run", "learning_rate"]  # identify one training
 MEAN_COSINE = 2 / np.pi  # mean absolute value of a cosine: the error of predicting 0
 
 
@@ -108,87 +108,43 @@ def score_waves(n_timesteps):
 
     Returns:
         A dict of `step number alone`, `best possible forward` and `best possible bidirectional` to
-        a dict of `loss`, the mean squared error; and a DataFrame with the columns `model`, `step`,
-        counted from 1, and `absolute_error`, the mean at this step.
+        their scores, as `score_regression` returns them.
     """
     n_unknown = {  # at how many steps, from the first, the best prediction is 0
         "step number alone": n_timesteps,
         "best possible forward": 1,
-        "best possible bidirectional": 1 if n_timesteps == 1 else 0,
+        "best possible bidirectional": int(n_timesteps == 1),
     }
-    steps = np.arange(1, n_timesteps + 1)
-    is_unknown = {name: steps <= n_steps for name, n_steps in n_unknown.items()}
-    by_step = pd.DataFrame({"step": steps} | is_unknown)
-    by_step = by_step.melt("step", var_name="model", value_name="absolute_error")
-    by_step["absolute_error"] *= MEAN_COSINE  # True becomes this error, False 0
-    known = {name: {"loss": n_steps / n_timesteps / 2} for name, n_steps in n_unknown.items()}
-    return known, by_step
+    steps = range(1, n_timesteps + 1)
+    return {
+        name: {"loss": n / n_timesteps / 2, **{step: MEAN_COSINE * (step <= n) for step in steps}}
+        for name, n in n_unknown.items()
+    }
 
 
-def draw(wave, view):
+def draw(wave, rows, known):
     """Draw one wave with its predictions, and the error of the regressions at each time step.
 
     Args:
         wave: DataFrame, a row for each time step: the column `truth`, and one for each model.
-        view: `common.choosing.View` with the errors by time step.
+        rows: of a view, the errors by time step.
+        known: dict of name to the scores of what is not trained, as `score_waves` returns it.
     """
     figure, (curves, errors) = plt.subplots(1, 2, figsize=(8.5, 4.5), layout="constrained")
-    curves.plot(wave.index, wave.truth, color="#b9c4cf", linewidth=7, label="true cosine")
+    curves.plot(wave.truth, color="#b9c4cf", linewidth=7, label="true cosine")
     for model, style in get_styles(wave.columns.drop("truth")).items():
-        curves.plot(wave.index, wave[model], label=model, markersize=4, **style)
-    curves.set_title("one new wave", fontsize="medium")
-    curves.set_ylabel("cosine, or class 0 or 1")
-    curves.legend(loc="lower right", fontsize="small")
-    curves.grid(alpha=0.3)
-    draw_means(errors, view.scores, "step", "absolute_error")
-    mean = {"step number alone": {"absolute_error": MEAN_COSINE}}
-    draw_known(errors, mean, "absolute_error")
-    errors.plot(1, MEAN_COSINE, "*", color="black", markersize=13)
-    errors.annotate(
-        "best possible forward:\none sine value fits\ntwo cosines (+ or -)",
-        (1, MEAN_COSINE),
-        (40, -55),
-        textcoords="offset points",
-        fontsize="small",
-        arrowprops={"arrowstyle": "->"},
-    )
+        curves.plot(wave[model], label=model, markersize=4, **style)
+    curves.set(title="one new wave", xlabel="time step", ylabel="cosine, or class 0 or 1")
+    draw_means(errors, rows, "step", "absolute_error")
+    draw_known(errors, {"step number alone": known["step number alone"]}, 1)
+    star = {"label": "best forward: one sine fits two cosines", "markersize": 13}
+    errors.plot(1, MEAN_COSINE, "*", color="black", **star)
+    errors.set(title=rows.view.iloc[0], xlabel="time step", ylabel="mean absolute error")
     errors.set_yscale("log")
     errors.yaxis.set_major_formatter("{x:g}")
-    errors.set_title(view.words, fontsize="medium")
-    errors.set_ylabel("mean absolute error")
-    for axes in (curves, errors):
-        axes.set_xlabel("time step")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    runs = describe_runs(view.scores.run.max())
-    set_heading(figure, "Can an LSTM predict the cosine from the sine?", f"errors: {runs}")
-    label_lines(errors)
+    runs = describe_runs(rows.run.nunique())
+    finish(figure, "Can an LSTM predict the cosine from the sine?", f"errors: {runs}")
     return figure
-
-
-def report_steps(view, known):
-    """Print the errors at each time step, and the differences between the models.
-
-    Args:
-        view: as for `draw`.
-        known: DataFrame of the errors of what is not trained, as `score_waves` returns it.
-    """
-    print(f"Mean absolute error at each time step, {view.words}:")
-    table = summarize(pd.concat([view.scores, known]), ["step", "model"])
-    names = table.index.unique("model")  # in their order: `unstack` sorts them
-    print(table["mean absolute error"].unstack()[names].to_string())
-    steps = np.where(view.scores.step == 1, "the first step", "the later steps")
-    for when, rows in view.scores.groupby(steps):
-        means = rows.groupby(["model", "run"], as_index=False).absolute_error.agg(mean_of_all)
-        words = compare(means, "absolute_error", "bidirectional", "forward")
-        print(f"Answer, mean absolute error at {when}, {view.words}: {words}.")
-
-
-def get_models(n_timesteps, n_units):
-    """Build the two regressions."""
-    return {
-        name: get_regression_model(n_timesteps, name == "bidirectional", n_units=n_units)
-        for name in ("forward", "bidirectional")
-    }
 
 
 def main(options):
@@ -201,8 +157,9 @@ def main(options):
     X_new, y_new = get_waves(1000, options.timesteps, rng)
     classes = (classifier.predict(X_new, verbose=0) > 0.5).astype(int)
 
-    # A regression. There are two copies of each model, so that two cores are busy until the end.
-    models, others = (get_models(options.timesteps, options.units) for _ in range(2))
+    # A regression.
+    build = partial(get_regression_model, options.timesteps, n_units=options.units)
+    models = {"forward": build(), "bidirectional": build(bidirectional=True)}
     get_data = make_get_data(partial(get_waves, n_timesteps=options.timesteps), options.sequences)
     waves = {}  # what the models of the first run predict of the first new wave
 
@@ -210,33 +167,33 @@ def main(options):
         if run == 1:
             waves[name, learning_rate] = np.asarray(model(X_new[:1]))[0, :, 0]
 
-    copies = {name: [other] for name, other in others.items()}
-    _, scores = train_by_options(
-        models, get_data, score_regression, options, copies=copies, after=predict
+    # Two copies of each model, so that two cores are busy until the end.
+    _, table = train_by_options(
+        models, get_data, score_regression, options, after=predict, n_copies=2
     )
-    by_step = scores.drop(columns=["update", "loss"])
-    by_step = by_step.melt(KEYS, var_name="step", value_name="absolute_error").astype({"step": int})
-    scores = scores[[*KEYS, "update", "loss"]]
+    keys, of_all = ["model", "run", "learning_rate"], ["update", "loss"]
+    scores, by_step = table[keys + of_all], table.drop(columns=of_all)
+    by_step = by_step.melt(keys, var_name="step", value_name="absolute_error").astype({"step": int})
 
-    known, known_by_step = score_waves(options.timesteps)
-    print("Can it do regression? The test loss is the mean squared error.")
-    views = report(models, scores, known, [("bidirectional", "forward")], options)
-    of_views = [view.pick(by_step) for view in views]
-    for view in of_views:
-        report_steps(view, known_by_step)
-    print(
-        "Answer: a linear output can be any number. The tutorial's classifier, trained on"
-        f" cosines, predicts 1 at {np.mean(classes):.1%} of the time steps: a sigmoid with a"
-        " threshold can predict only 0 or 1."
-    )
+    known = score_waves(options.timesteps)
+    views = get_views(scores, options.seed)
+    print_choices(scores, options.seed)
+    report(views, [("bidirectional", "forward")], known, "mean squared error")
+    for view, rows in pick(views, by_step).groupby("view", sort=False):
+        errors = rows.pivot(index=["step", "run"], columns="model", values="absolute_error")
+        errors["difference"] = errors["bidirectional"] - errors["forward"]
+        table = errors.groupby("step").agg(with_interval)
+        table["best forward"] = [f"{known['best possible forward'][n]:.3f}" for n in table.index]
+        print_block(f"Mean absolute error at each time step, {view}:", table)
+    print("Answer: a linear output can be any number. The tutorial's classifier, trained on")
+    print(f"cosines, predicts 1 at {np.mean(classes):.1%} of the time steps: a sigmoid with a")
+    print("threshold can predict only 0 or 1.")
 
-    rates = views[-1].scores.query("run == 1").set_index("model").learning_rate
+    rates = rows.query("run == 1").groupby("model", sort=False).learning_rate.first()
     wave = {name: waves[name, rate] for name, rate in rates.items()}
-    wave = pd.DataFrame(
-        {"truth": y_new[0, :, 0], **wave, "tutorial's classifier": classes[0, :, 0]}
-    )
-    wave.index += 1
-    save(options, draw(wave, of_views[-1]), scores=scores, steps=by_step)
+    wave |= {"truth": y_new[0, :, 0], "tutorial's classifier": classes[0, :, 0]}
+    figure = draw(pd.DataFrame(wave, 1 + np.arange(options.timesteps)), rows, known)
+    save(options, figure, scores=scores, steps=by_step)
 
 
 if __name__ == "__main__":

@@ -27,22 +27,21 @@ import math
 from functools import partial
 
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from keras import layers
-from matplotlib.ticker import MaxNLocator
 from scipy.special import entr
 
-from common.comparing import report, train_by_options
-from common.figures import draw_means, label_lines, set_heading
 from common.files import save
 from common.floors import GRID, get_sum_cdf
-from common.results import answer, describe_runs, in_words, summarize
-from common.training import make_get_data
 from data import score_labels
+from extensions.shared.choosing import get_views, pick
+from extensions.shared.figures import draw
+from extensions.shared.report import print_block, print_choices, report, tabulate_differences
+from extensions.shared.results import describe
+from extensions.shared.training import make_get_data, train_by_options
 
-KEYS = ["model", "run", "learning_rate"]  # identify one training
+BEST = "best possible forward"
 
 
 def get_padded_sequences(n_sequences, shortest, longest, rng=None):
@@ -137,69 +136,29 @@ def score_variable_length(shortest, longest):
         the sequences of this length. Padding is not counted. (The best possible forward model is
         the best over all lengths together. At one length another model may be better.)
     """
-    lengths = np.arange(shortest, longest + 1)
-    n_steps = lengths.sum()  # of one sequence of each length
-    cdf = get_sum_cdf(longest)
-    losses = {"step number alone": 0.0, "best possible forward": 0.0}
-    right = {name: np.zeros(len(lengths)) for name in losses}
+    lengths, cdf, tables = np.arange(shortest, longest + 1), get_sum_cdf(longest), []
     for step in range(1, longest + 1):
-        possible = lengths >= step
-        n_possible = possible.sum()
+        possible = lengths[lengths >= step]
         # How many of the possible limits the sum has reached, and how likely that is.
-        n_reached = np.arange(n_possible + 1)
-        below = cdf[step, lengths[possible] * GRID // 4]
-        shares = np.diff([0, *below, 1])
+        n_reached = np.arange(len(possible) + 1)
+        shares = np.diff([0, *cdf[step, possible * GRID // 4], 1])
         # A row for each possible length, a column for each number of limits reached.
-        labels = n_reached > np.arange(n_possible)[:, None]
+        labels = n_reached > np.arange(len(possible))[:, None]
         predictions = {
             "step number alone": np.full(len(shares), (labels @ shares).mean()),
-            "best possible forward": n_reached / n_possible,
+            BEST: n_reached / len(possible),
         }
         for name, prediction in predictions.items():
-            probability = np.clip(prediction, 0, 1)  # may lie a rounding error outside
-            losses[name] += n_possible * shares @ (entr(probability) + entr(1 - probability))
-            right[name][possible] += ((probability > 0.5) == labels) @ shares
-    known = {
-        name: {"loss": loss / n_steps, "accuracy": right[name].sum() / n_steps}
-        for name, loss in losses.items()
-    }
+            p = np.clip(prediction, 0, 1)  # may lie a rounding error outside
+            scores = {
+                "loss": shares @ (entr(p) + entr(1 - p)),
+                "accuracy": ((p > 0.5) == labels) @ shares,
+            }
+            tables.append(pd.DataFrame({"model": name, "length": possible, **scores}))
+    table = pd.concat(tables)  # a row for each model, length and step
+    known = table.groupby("model", sort=False)[["loss", "accuracy"]].mean().to_dict("index")
     known["best possible bidirectional"] = {"loss": 0.0, "accuracy": 1.0}
-    by_length = pd.DataFrame({"length": lengths} | {name: right[name] / lengths for name in right})
-    return known, by_length.melt("length", var_name="model", value_name="accuracy")
-
-
-def answer_forward(views, known):
-    """Say how near the forward model comes to the best possible one: a line for each view."""
-    best = known["best possible forward"]["accuracy"]
-    lines = []
-    for view in views:
-        forward = view.scores[view.scores.model == "forward"].accuracy
-        lines.append(
-            f"Answer, accuracy, {view.words}: forward minus the best possible forward model:"
-            f" {in_words(forward - best)}."
-        )
-    return "\n".join(lines)
-
-
-def draw(view, known):
-    """Draw the accuracy of each model over the length of the sequences.
-
-    Args:
-        view: `common.choosing.View` with the accuracy by length.
-        known: the accuracy by length of what is not trained, as `score_variable_length` returns it.
-    """
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    draw_means(axes, view.scores, "length", "accuracy")
-    best = known[known.model == "best possible forward"]
-    style = {"color": "black", "linewidth": 0.9}
-    axes.plot(best.length, best.accuracy, label="best possible forward", **style)
-    axes.set(xlabel="length of the sequence (time steps)", ylabel="accuracy per time step")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    label_lines(axes)
-    runs = describe_runs(view.scores.run.max())
-    question = "If the end of a sequence sets the limit, is a second direction needed?"
-    set_heading(figure, question, f"{runs}, {view.words}")
-    return figure
+    return known, table.groupby(["model", "length"], sort=False).accuracy.mean().reset_index()
 
 
 def main(options):
@@ -210,35 +169,47 @@ def main(options):
     }
     draw_data = partial(get_padded_sequences, shortest=shortest, longest=longest)
     get_data = make_get_data(draw_data, options.sequences, n_test=10_000)
-    new_length = longest + 5
-    X_new, y_new, _ = get_padded_sequences(1, new_length, new_length, options.seed)
+    X_new, y_new, _ = get_padded_sequences(1, longest + 5, longest + 5, options.seed)
     predictions = {}  # for it, by the bidirectional model of the first run, by learning rate
 
     def predict(name, run, learning_rate, model):
         if (name, run) == ("bidirectional", 1):
-            predictions[learning_rate] = np.asarray(model(X_new))
+            predictions[learning_rate] = np.asarray(model(X_new)) > 0.5
 
-    _, scores = train_by_options(models, get_data, score_by_length, options, after=predict)
-    of_all = ["update", "loss", "accuracy"]
-    by_length = scores.drop(columns=of_all).melt(KEYS, var_name="length", value_name="accuracy")
+    _, table = train_by_options(models, get_data, score_by_length, options, after=predict)
+    keys, of_all = ["model", "run", "learning_rate"], ["update", "loss", "accuracy"]
+    scores, by_length = table[keys + of_all], table.drop(columns=of_all)
+    by_length = by_length.melt(keys, var_name="length", value_name="accuracy")
     by_length = by_length.dropna().astype({"length": int})
-    scores = scores[[*KEYS, *of_all]]
 
     known, known_by_length = score_variable_length(shortest, longest)
-    pairs = [("bidirectional", "forward")]
-    views = report(models, scores, known, pairs, options)
-    print(answer(views, pairs, "accuracy"), answer_forward(views, known), sep="\n")
-    chosen = views[-1].pick(by_length)
-    table = summarize(pd.concat([chosen.scores, known_by_length]), ["length", "model"])
-    print(f"Accuracy by length, {chosen.words}:")
-    names = table.index.unique("model")  # in their order: `unstack` sorts them
-    print(table["accuracy"].unstack()[names].to_string())
-    of_first = views[-1].scores.query("model == 'bidirectional' and run == 1")
-    predicted = predictions[of_first.learning_rate.item()] > 0.5
-    print(f"One sequence of {new_length} time steps, longer than all that it was trained on:")
+    views = get_views(scores, options.seed)
+    print_choices(scores, options.seed)
+    report(views, [("bidirectional", "forward")], known, measures=("loss", "accuracy"))
+    for view, rows in views[views.model == "forward"].groupby("view", sort=False):
+        best = rows.assign(model=BEST, accuracy=known[BEST]["accuracy"])
+        table = tabulate_differences(pd.concat([rows, best]), [("forward", BEST)], "accuracy")
+        print_block(f"Difference in accuracy from the best possible, {view}:", table)
+    chosen = pick(views, by_length)
+    chosen = chosen[chosen.view == views.view.iloc[-1]]
+    rows = pd.concat([chosen, known_by_length.assign(view=chosen.view.iloc[0], run=1)])
+    table = rows.pivot_table("accuracy", "length", "model", describe, sort=False).sort_index()
+    print_block(f"Accuracy by length, {chosen.view.iloc[0]}:", table)
+    of_first = chosen.query("model == 'bidirectional' and run == 1")
+    predicted = predictions[of_first.learning_rate.iloc[0]]
     verdict = "right" if np.array_equal(y_new, predicted) else "wrong"
-    print("Expected:", *y_new.ravel(), " Predicted:", *predicted.astype(int).ravel(), f" {verdict}")
-    save(options, draw(chosen, known_by_length), scores=scores, lengths=by_length)
+    print(f"A sequence of {longest + 5} time steps, longer than all trained on: {verdict}")
+    print("Expected: ", *y_new.ravel())
+    print("Predicted:", *predicted.astype(int).ravel(), end="\n\n")
+    figure = draw(
+        rows[rows.model != "step number alone"],
+        x="length",
+        y="accuracy",
+        title="If the end of a sequence sets the limit, is a second direction needed?",
+        xlabel="length of the sequence (time steps)",
+        ylabel="accuracy per time step",
+    )
+    save(options, figure, scores=scores, lengths=by_length)
 
 
 if __name__ == "__main__":

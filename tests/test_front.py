@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,11 @@ import pandas as pd
 import pytest
 
 from bilstm import get_bi_lstm_model
-from common.figures import STYLES
 from common.training import train_model
 from compare_directions import LINES as DIRECTIONS
 from compare_merge_modes import LINES as MERGE_MODES
 from data import get_sequence, get_sequences
+from extensions.shared.figures import STYLES
 from lstm_forward import get_lstm_model
 
 ROOT = Path(__file__).parent.parent
@@ -59,24 +60,27 @@ def test_lines_are_those_of_the_other_figures():
         assert line == {key: STYLES[name][key] for key in line}
 
 
-def get_imports(file):
-    """Return the modules of ours that a file imports, at any place."""
+@pytest.mark.parametrize("file", ["data.py", *SINGLE, *COMPARISONS])
+def test_what_a_file_imports_of_ours(file):
+    """At most six names of common; of others, what comes before it in the tutorial."""
     nodes = ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8")))
-    modules = {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
-    return {module for module in modules if module and (ROOT / module.split(".")[0]).exists()} | {
-        module for module in modules if (ROOT / f"{module}.py").exists()
-    }
+    names = {node.module: node.names for node in nodes if isinstance(node, ast.ImportFrom)}
+    of_common = [names[module] for module in names if module.startswith("common.")]
+    assert 0 < sum(map(len, of_common)) <= 6
+    before = {"data": [], "lstm_forward": ["data"], "bilstm": ["data"]}
+    others = before.get(Path(file).stem, ["data", "lstm_forward", "bilstm"])
+    ours = {path.stem for path in ROOT.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert {module for module in names if module in ours} <= set(others)
 
 
-def test_what_the_five_files_import_of_ours():
-    ends = {"common.command_line", "common.files"}
-    single = ends | {"common.fitting", "common.floors", "data"}
-    shared = ("choosing", "figures", "floors", "results", "training")
-    table = {"data", *(f"common.{module}" for module in shared)}
-    assert get_imports("data.py") == ends
-    assert all(get_imports(file) == single for file in SINGLE)
-    assert get_imports(COMPARISONS[0]) == ends | table | {"bilstm", "lstm_forward"}
-    assert get_imports(COMPARISONS[1]) == ends | table | {"bilstm"}
+def test_common_knows_no_script():
+    """What it imports of ours is common; the training and the fitting can be copied alone."""
+    for path in (ROOT / "common").glob("*.py"):
+        modules = re.findall(r"^\s*(?:from|import) ([\w.]+)", path.read_text(), re.MULTILINE)
+        ours = {module for module in modules if (ROOT / module.split(".")[0]).is_dir()}
+        ours |= {module for module in modules if (ROOT / f"{module}.py").exists()}
+        assert all(module.startswith("common.") for module in ours), path
+        assert not ours or path.stem not in ("training", "fitting")
 
 
 def run(*command, **environment):

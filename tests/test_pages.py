@@ -1,33 +1,27 @@
-"""README and the pages in docs against the code: links, commands, options, functions, snippets."""
+"""README and the pages in docs: results as printed, links, commands, options, names, snippets."""
 
 import ast
-import importlib
 import inspect
 import re
 import shlex
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
 from bilstm import get_bi_lstm_model
-from common.command_line import HELP
+from common.command_line import OPTIONS
+from tools import pages, refresh
 
-ROOT = Path(__file__).parent.parent
+ROOT = pages.ROOT
 PAGES = {
     page: page.read_text(encoding="utf-8")
     for page in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 }
-README = PAGES[ROOT / "README.md"]
 TEXT = "\n".join(PAGES.values())
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
 CODE = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
-FILES = [
-    file
-    for file in ROOT.rglob("*.py")
-    if not any(part.startswith(".") for part in file.relative_to(ROOT).parts)
-]
+FILES = [file for file in ROOT.rglob("*.py") if "/." not in file.as_posix()]
 TRIED_ELSEWHERE = {"results/": "test_recordings", "pad_sequences": "test_changes"}
 SNIPPETS = [
     block
@@ -40,6 +34,81 @@ COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ") and "
 
 def prose(page):
     return re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
+
+
+# What the scripts print.
+
+
+def test_pages_show_what_the_scripts_have_printed():
+    """If this fails, run `python -m tools.pages`."""
+    assert pages.fill_pages(check=True) == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/claims.md", "docs/questions.md"])
+def test_no_result_is_typed_by_hand(name):
+    text = prose(ROOT / name)
+    assert PAGES[ROOT / name].count("```text") == len(pages.MARKED.findall(PAGES[ROOT / name]))
+    assert not re.findall(r".*±\s*\d.*", text)
+    assert not re.findall(r"^\|.*\| *[-+]?[\d.,]+%? *\|", text, flags=re.MULTILINE)
+    published = {"0.9817"}
+    learning_rates = {"0.001", "0.003", "0.006", "0.0002", "0.0003", "0.0001"}
+    assert set(re.findall(r"\b\d\.\d{3,}\b", text)) <= learning_rates | published
+
+
+def test_what_is_kept_fits_a_page():
+    printed = {file.stem: file.read_text(encoding="utf-8") for file in pages.PRINTED.glob("*")}
+    kept = {name.rpartition("_seed")[0] for name in printed}
+    assert kept == set(refresh.SCRIPTS | refresh.LONG)
+    for name, text in printed.items():
+        assert max(map(len, text.splitlines())) <= 80, name
+        assert not re.search(r"[\r\x08\x1b]|/(home|root|tmp|Users)/|\\Users", text), name
+
+
+@pytest.fixture
+def some(tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "PRINTED", tmp_path)
+    (tmp_path / "some_seed0.txt").write_text(
+        "First, ± 1:\n   loss\na  0.1\nb  0.2\n\nSecond:\nc  0.3\n\nSecond (again): d\n"
+    )
+
+
+@pytest.mark.usefixtures("some")
+@pytest.mark.parametrize(
+    ("marker", "shown"),
+    [
+        ("printed some_seed0: First", "First, ± 1:\n   loss\na  0.1\nb  0.2"),
+        (
+            "printed some_seed0: Second (; First,",
+            "Second (again): d\n\nFirst, ± 1:\n   loss\na  0.1\nb  0.2",
+        ),
+        ("lines some_seed0: loss; b", "   loss\nb  0.2"),
+        ("lines some_seed0: Second", "Second:\nSecond (again): d"),
+    ],
+)
+def test_a_page_is_filled(marker, shown):
+    page = "Before.\n\n<!-- {} -->\n{}<!-- end -->\n\nAfter ± 3.\n"
+    filled = page.format(marker, f"```text\n{shown}\n```\n")
+    assert pages.fill(page.format(marker, "")) == filled
+    assert pages.fill(page.format(marker, "```text\nold\n```\n")) == filled == pages.fill(filled)
+
+
+@pytest.mark.usefixtures("some")
+@pytest.mark.parametrize(
+    ("page", "problem"),
+    [
+        ("<!-- printed other_seed0 -->\n<!-- end -->", "no docs/printed/other_seed0.txt"),
+        ("<!-- printed some_seed0: a; x -->\n<!-- end -->", "0 parts of some_seed0.txt .* 'x'"),
+        ("<!-- printed some_seed0: Second -->\n<!-- end -->", "2 parts of some_seed0.txt"),
+        ("<!-- printed some_seed0 -->\n```text\nold\n```\n", "<!-- printed some_seed0 --> is not"),
+        ("<!-- printed some_seed0 -->\nBy hand.\n<!-- end -->", "<!-- printed some_seed0 --> is"),
+    ],
+)
+def test_a_marker_that_cannot_be_filled(page, problem):
+    with pytest.raises(ValueError, match=problem):
+        pages.fill(page)
+
+
+# Links.
 
 
 def anchors(page):
@@ -64,139 +133,70 @@ def test_links(page):
 def test_pages_are_linked_from_readme_and_back():
     for page in PAGES:
         if page.name != "README.md":
-            assert f"]({page.relative_to(ROOT).as_posix()}" in README
+            assert f"]({page.relative_to(ROOT).as_posix()}" in PAGES[ROOT / "README.md"]
             assert re.search(r"\]\((\.\./)?README\.md\)", PAGES[page].split("##")[0])
 
 
 def test_every_file_is_linked_or_stands_in_a_command():
     for file in FILES:
-        names = ("__init__.py", "common.py", "conftest.py")
-        if file.name not in names and file.parent.name != "tests":
-            path = file.relative_to(ROOT).as_posix()
-            module = path.removesuffix(".py").replace("/", ".")
+        path = file.relative_to(ROOT).as_posix()
+        if file.name != "__init__.py" and not path.startswith("tests"):
             linked = f"]({path})" in TEXT or f"](../{path})" in TEXT
-            assert linked or module in TEXT, path
+            assert linked or path.removesuffix(".py").replace("/", ".") in TEXT, path
 
 
-def test_figures():
-    figures = {path.name for path in (ROOT / "docs" / "figures").glob("*.png")}
-    shown = set(re.findall(r"\]\((?:docs/)?figures/([^)]+)\)", TEXT))
-    refresh = importlib.import_module("docs.refresh")
-    refreshed = {script.split(".")[-1] for script in refresh.SCRIPTS | refresh.LONG | refresh.TIMES}
-    assert figures == shown
-    assert refreshed <= {path.removesuffix(".png") for path in figures}
-    assert all((ROOT / "docs" / "figures" / figure).stat().st_size < 250_000 for figure in figures)
+def test_every_figure_is_shown():
+    figures = {path.name: path.stat().st_size for path in (ROOT / "docs/figures").iterdir()}
+    assert set(figures) == set(re.findall(r"\]\((?:docs/)?figures/([^)]+)\)", TEXT))
+    assert max(figures.values()) <= refresh.LARGEST_FIGURE
 
 
-def test_refresh_copies_all_figures_or_none(tmp_path, monkeypatch):
-    refresh = importlib.import_module("docs.refresh")
-    monkeypatch.setattr(refresh, "ROOT", tmp_path)
-    monkeypatch.setattr(refresh, "write_pages", lambda seed, output: None)
-    monkeypatch.setattr(sys, "argv", ["refresh.py", "--output", str(tmp_path / "new")])
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    figure = tmp_path / "docs" / "figures" / "data.png"
-    figure.parent.mkdir(parents=True)
-    figure.write_text("old")
-    monkeypatch.setattr(refresh, "SCRIPTS", {"data": [], "no_such_script": []})
-    with pytest.raises(SystemExit, match="no_such_script ended with status 1"):
-        refresh.main()
-    assert figure.read_text() == "old"
-    monkeypatch.setattr(refresh, "SCRIPTS", {"data": []})
-    refresh.main()
-    assert figure.read_bytes() == (tmp_path / "new" / "seed0" / "data.png").read_bytes()
-    assert (tmp_path / "docs" / "summaries" / "seconds.csv").read_text().startswith("script,")
-    monkeypatch.setattr(refresh, "LARGEST_FIGURE", 1000)
-    with pytest.raises(SystemExit, match="larger than 1,000 bytes"):
-        refresh.main()
-
-
-def test_numbers_on_the_pages_are_those_of_the_summaries(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["pages.py", "--check"])
-    with pytest.raises(SystemExit) as end:
-        importlib.import_module("docs.pages").main()
-    assert end.value.code == 0
-
-
-SETTINGS = {"0.001", "0.003", "0.006", "0.0002", "0.0003", "0.0001"}  # learning rates
-OF_OTHERS = {"0.9817"}  # as published
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/claims.md", "docs/questions.md"])
-def test_no_result_is_typed_by_hand(page):
-    text = re.sub(r"]]] -->.*?<!-- \[\[\[end", "", prose(ROOT / page), flags=re.DOTALL)
-    assert not re.findall(r".*±\s*\d.*", text)
-    assert set(re.findall(r"\b\d\.\d{3,}\b", text)) <= SETTINGS | OF_OTHERS
-
-
-def script_of(words):
-    return words[2] if words[1] == "-m" else words[1].removesuffix(".py").replace("/", ".")
+# Commands, options and names.
 
 
 def test_commands(run_script, capsys):
     assert len(COMMANDS) > 15
-    for command in COMMANDS:
-        words = shlex.split(command)
-        script = script_of(words)
-        if script in ("pytest", "docs.pages", "docs.compare_seeds"):  # have no options to speak of
+    for words in map(shlex.split, COMMANDS):
+        script = words[2] if words[1] == "-m" else words[1].removesuffix(".py").replace("/", ".")
+        if script == "pytest":
             continue
         with pytest.raises(SystemExit):
             run_script(script, "--help")
         text = capsys.readouterr().out
-        for word in words:
-            if word.startswith("--"):
-                assert f"{word} " in text, command
+        for option in words:
+            assert not option.startswith("--") or re.search(rf"{option}\b", text), words
 
 
-def test_main_commands():
+def test_lines_to_type():
     for line in LINES:
         for file in re.findall(r"[\w/]+\.(?:py|txt)", line):
-            assert (ROOT / file).exists(), line
-
-
-def test_pytest_commands_select_tests():
-    sources = "".join(
-        path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("test_*.py")
-    )
+            assert (ROOT / file).exists() or "site-packages" in line, line
+    tests = "".join(file.read_text(encoding="utf-8") for file in FILES if "tests" in file.parts)
     selections = [shlex.split(command)[-1] for command in COMMANDS if " -k " in command]
-    assert selections
-    for selection in selections:
-        assert re.search(rf"def test_\w*{selection}", sources)
+    assert selections and all(re.search(rf"def test_\w*{words}", tests) for words in selections)
 
 
 def test_options():
     options = PAGES[ROOT / "docs" / "options.md"]
-    rows = re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+) \|", options, flags=re.MULTILINE)
-    table = dict(rows)
-    of_one_script = {"data", "label", "scores", "frameworks"}
-    of_most = {"seed", "output", "show", *(option.replace("_", "-") for option in HELP)}
-    assert set(table) == of_one_script | of_most
-    for option, meaning in HELP.items():
-        assert table[option.replace("_", "-")].strip() == meaning
+    rows = re.findall(r"^\| `--([\w-]+)[^`]*` \| ([^|]+?) \|", options, flags=re.MULTILINE)
+    table = {option.replace("-", "_"): meaning for option, meaning in rows}
+    assert {name: table[name] for name in OPTIONS} == {name: OPTIONS[name][1] for name in OPTIONS}
     mentioned = {word for code in CODE for word in re.findall(r"--[a-z-]+", code)}
-    of_docs = {"--all", "--check", "--with-requirements"}  # of refresh.py, of cog, of uv
-    assert mentioned - {"--help"} - of_docs == {f"--{option}" for option in table}
+    of_others = {"--help", "--all", "--check", "--with-requirements"}  # of our tools, and of uv
+    assert mentioned - of_others == {f"--{option}" for option, _ in rows}
 
 
-def names_in_the_code():
-    """Return every name, attribute, argument and string of the project's code."""
-    names = set()
+def test_names_are_those_of_the_code():
+    names = {file.stem for file in FILES}
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            for field in ("id", "name", "attr", "arg", "value", "module"):
-                value = getattr(node, field, None)
-                if isinstance(value, str):
-                    names.add(value)
-    return names
-
-
-def test_names():
-    names = names_in_the_code() | {file.stem for file in FILES}
-    identifiers = [code for code in CODE if re.fullmatch(r"[A-Za-z]\w*_\w*", code)]
-    assert len(identifiers) > 20
-    for identifier in identifiers:
-        assert identifier in names, identifier
-    functions = [code for code in CODE if re.fullmatch(r"(get|train)_\w+", code)]
-    assert set(functions) <= names
+            values = (
+                getattr(node, field, None) for field in ("id", "name", "attr", "arg", "value")
+            )
+            names |= {value for value in values if isinstance(value, str)}
+    of_pages = {code for code in CODE if re.fullmatch(r"[A-Za-z]\w*_\w*", code)}
+    assert len(of_pages) > 20
+    assert of_pages <= names
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))

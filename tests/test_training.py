@@ -13,10 +13,11 @@ import pytest
 from keras import layers
 
 from bilstm import get_bi_lstm_model
-from common.fitting import LossHistory, speed_up_fit
-from common.training import Training, average_losses, make_get_data, train_model, train_runs
+from common.fitting import LossHistory
+from common.training import train_model, train_runs
 from compare_directions import get_aligned_backward_model
 from data import get_sequences
+from extensions.shared.training import make_get_data
 from lstm_forward import get_lstm_model
 
 X, y = get_sequences(24, 6, 0)
@@ -149,7 +150,7 @@ def small():
     """Return two models, and the tables of four runs of them."""
     lstm = layers.LSTM(3, return_sequences=True, dropout=0.5)
     models = {"dense": dense_model(), "lstm": build(lstm, CountedDense(1, "sigmoid"))}
-    return models, *train_runs(models, get_data, score, RATES, 4, 0, Training(batch_size=3))
+    return models, *train_runs(models, get_data, score, RATES, 4, batch_size=3)
 
 
 def test_tables(small):
@@ -169,8 +170,8 @@ def test_a_training_depends_on_nothing_else(small, n_cores, monkeypatch):
     """Neither on cores, runs, rates and other models nor on what had its name before."""
     models, losses, scores = small
     monkeypatch.setattr(os, "cpu_count", lambda: n_cores)
-    n_calls, training = CountedDense.n_calls, Training(batch_size=3)
-    found = train_runs({"dense": models["lstm"]}, get_data, score, [0.1], 2, 0, training)
+    n_calls = CountedDense.n_calls
+    found = train_runs({"dense": models["lstm"]}, get_data, score, [0.1], 2, batch_size=3)
     assert CountedDense.n_calls == n_calls  # it is compiled already
     expected = losses.query("run <= 2 and learning_rate == 0.1").lstm
     np.testing.assert_array_equal(found[0].dense, expected)
@@ -181,12 +182,16 @@ def test_a_training_depends_on_nothing_else(small, n_cores, monkeypatch):
 def test_copies_share_the_runs(small):
     models, losses, scores = small
     trained = {}
-    training = Training(
+    shared = train_runs(
+        {"dense": models["dense"]},
+        get_data,
+        score,
+        RATES,
+        4,
         batch_size=3,
-        copies={"dense": [dense_model()]},
+        n_copies=2,
         after=lambda name, run, rate, model: trained.update({(name, run, rate): model}),
     )
-    shared = train_runs({"dense": models["dense"]}, get_data, score, RATES, 4, 0, training)
     assert sorted(trained) == [*product(["dense"], range(1, 5), RATES)]
     assert len(set(map(id, trained.values()))) == 2
     np.testing.assert_array_equal(shared[0].dense, losses.dense)
@@ -203,25 +208,15 @@ def test_all_trainings_of_a_run_share_its_data(small):
         seen.add(X.tobytes())
         return (X, y), test
 
-    train_runs(models, get_seen_data, score, RATES, 2, 7, Training(batch_size=3))
+    train_runs(models, get_seen_data, score, RATES, 2, 7, batch_size=3)
     assert seen == {draw_run(get_data, 7, run)[0][0].tobytes() for run in (1, 2)}
-
-
-def test_test_data_do_not_depend_on_the_training_data():
-    few, many = (make_get_data(draw, n, 4)(np.random.default_rng(3)) for n in (5, 9))
-    for array, expected in zip([*few[0], *few[1]], [*draw(5, rng=3), *many[1]], strict=True):
-        np.testing.assert_array_equal(array, expected)
-    assert few[1][0].shape == (4, 6, 1) and not np.array_equal(few[1][0], few[0][0][:4])
-
-
-METRICS = {"training_accuracy": keras.metrics.binary_accuracy}
 
 
 def constant_model(learning_rate=0.5):
     """Build a model that has the same initial weights each time."""
     output = layers.Dense(1, "sigmoid", kernel_initializer=keras.initializers.Constant(0.3))
     adam = keras.optimizers.Adam(learning_rate)
-    return build(output, optimizer=adam, metrics=["binary_accuracy"])
+    return build(output, optimizer=adam)
 
 
 def get_weighted_data(rng):
@@ -237,8 +232,7 @@ def train_constant():
     def train(learning_rates, **settings):
         kept = {}
         settings["after"] = lambda _, run, rate, m: kept.update({(run, rate): m.get_weights()})
-        training = Training(metrics=METRICS, **settings)
-        tables = train_runs(models, get_weighted_data, score, learning_rates, 2, 5, training)
+        tables = train_runs(models, get_weighted_data, score, learning_rates, 2, 5, **settings)
         return *(table.set_index(KEYS).sort_index() for table in tables), kept
 
     return train
@@ -257,9 +251,6 @@ def assert_as_fit(trained, run, rate, orders, fit_rate, batch_size=1):
         X, y, sample_weight = (array[order] for array in train)
         expected = fit_losses(model, X, y, batch_size, sample_weight=sample_weight)
         np.testing.assert_allclose(found, expected, atol=1e-5)
-        if batch_size == 1:  # or the last batch, a short one, does not count as it does in `fit`
-            accuracy = model.history.history["binary_accuracy"]
-            assert [row.training_accuracy] == pytest.approx(accuracy)
         output = score(test_y, model.predict(test_X, verbose=0))["output"]
         assert row.output == pytest.approx(output, rel=1e-5)
     assert_same_weights(weights[run, rate], model)
@@ -312,61 +303,38 @@ def test_each_pass_on_sequences_of_its_own(train_constant):
         return (X, y), test
 
     models = {"a": dense_model(), "b": dense_model()}
-    training = Training(n_epochs=3, fresh=True)
-    train_runs(models, get_seen_data, score, [0.1, 0.01], 2, 5, training)
+    train_runs(models, get_seen_data, score, [0.1, 0.01], 2, 5, n_epochs=3, fresh=True)
     assert len(seen) == 2 * 3  # a set for each run and pass
 
 
 def test_a_training_may_be_stopped():
-    """After any test, by what its losses or its test say; another one goes on."""
+    """After any test, by what its losses are; another one goes on."""
     models = {"stops": constant_model(), "goes_on": constant_model()}
     models["goes_on"].layers[0].kernel_initializer.value = -3.0
-    settings = {"n_epochs": 3, "measure_losses": lambda losses: {"mean_loss": losses.mean()}}
-    _, scores = train_runs(models, get_data, score, [1e-20], 1, 0, Training(**settings))
-    means = scores.groupby("model").mean_loss.first()
-    assert means.stops < 0.7 < 1 < means.goes_on
+    lengths = []
 
-    def stop(scores):
-        return scores["mean_loss"] < 0.7
+    def stop(losses):
+        lengths.append(len(losses))
+        return losses.mean() < 0.7
 
-    training = Training(stop=stop, **settings)
-    losses, scores = train_runs(models, get_data, score, [1e-20, 0.01], 1, 0, training)
-    losses = losses[losses.learning_rate == 1e-20]
-    scores = scores[scores.learning_rate == 1e-20]
-    assert scores.groupby("model")["update"].agg(list).to_dict() == {
-        "stops": [9],
-        "goes_on": [9, 18, 27],
-    }
+    losses, scores = train_runs(models, get_data, score, [1e-20], 1, n_epochs=3, stop=stop)
+    assert sorted(lengths) == [9, 9, 18, 27]
+    assert scores[scores.model == "stops"]["update"].tolist() == [9]
+    assert scores[scores.model == "goes_on"]["update"].tolist() == [9, 18, 27]
     assert losses["update"].tolist() == [*range(1, 28)]
     assert losses.stops.notna().tolist() == [True] * 9 + [False] * 18
-    assert losses.goes_on.notna().all()
-    # The measure is that of all losses so far.
-    expected = [losses.stops[:9].mean(), *(losses.goes_on[:end].mean() for end in (9, 18, 27))]
-    assert scores.mean_loss.tolist() == pytest.approx(expected, rel=1e-6)
-
-    losses, _ = train_runs(models, get_data, score, [1e-20], 1, 0, Training(n_epochs=3, stop=bool))
-    assert losses["update"].tolist() == [*range(1, 10)]  # both after the first pass
-
-
-def test_losses_may_be_reduced_as_each_training_ends(train_constant):
-    averages = average_losses(np.arange(1.0, 101), n_stretches=3)
-    assert averages.to_dict() == {1: 1, 10: np.arange(2, 11).mean(), 100: np.arange(11, 101).mean()}
-    assert average_losses(np.arange(3.0)).to_dict() == {1: 0, 2: 1, 3: 2}
-    every = train_constant([0.1])[0]
-    reduced = train_constant([0.1], reduce_losses=partial(average_losses, n_stretches=2))[0]
-    assert reduced["update"].tolist() == [1, 9] * 2
-    expected = [[losses[0], losses[1:].mean()] for losses in every.m.to_numpy().reshape(2, 9)]
-    np.testing.assert_allclose(reduced.m, np.ravel(expected), rtol=1e-6)
+    assert losses.goes_on.notna().all() and losses.stops.mean() < 0.7 < 1 < losses.goes_on.mean()
 
 
 # Traps: an error, or none any more.
 
 
-def train_little(model, name="m", rates=(1e-20,), n_runs=2, score=score, **settings):
-    return train_runs({name: model}, get_data, score, rates, n_runs, 0, Training(**settings))
+def train_little(model, rates=(1e-20,), n_runs=2, score=score, **settings):
+    return train_runs({"m": model}, get_data, score, rates, n_runs, **settings)
 
 
 def test_weights_are_drawn_anew_but_for_those_of_frozen_layers():
+    keras.utils.set_random_seed(1)
     inner = build(layers.Dense(3, name="frozen"), layers.Dense(3, name="free"), inputs=())
     wrapped = layers.TimeDistributed(layers.Dense(3, name="frozen_too"))
     model = build(inner, wrapped, layers.TimeDistributed(layers.Dense(1, "sigmoid")))
@@ -384,13 +352,6 @@ def test_weights_are_drawn_anew_but_for_those_of_frozen_layers():
 SHARED = dense_model()
 
 
-def own_model():
-    model = keras.Sequential([layers.Dense(1)])
-    model.scale = model.add_weight(name="scale")
-    model.compile(loss="mse")
-    return model
-
-
 @pytest.mark.parametrize(
     ("train", "match"),
     [
@@ -399,21 +360,8 @@ def own_model():
         (lambda: train_model(dense_model(), X, y[:-1]), r"\[24, 23\]"),
         (lambda: train_model(dense_model(), X[:0], y[:0]), r"\[0, 0\]"),
         (lambda: train_model(keras.Sequential([layers.Dense(1)]), X, y), "compiled"),
-        (lambda: train_little(own_model()), "owns itself, outside its layers, .*/scale"),
-        (lambda: train_little(decayed_model()), "'m' has a schedule of its own.*schedule="),
-        (lambda: train_little(SHARED, copies={"m": [SHARED]}), "share layers"),
-        (lambda: train_little(dense_model(), score=lambda *rest: {"run": 1}), "measure.*'run'"),
-        (
-            lambda: train_little(
-                dense_model(),
-                score=lambda *rest: {"a": 1},
-                metrics={"a": keras.metrics.binary_accuracy},
-            ),
-            "measure.*'a'",
-        ),
-        (lambda: train_little(dense_model(), name="run"), "'run'"),
-        (lambda: train_little(dense_model(), name="learning_rate"), "'learning_rate'"),
-        (lambda: train_little(dense_model(), name="update"), "'update'"),
+        (lambda: train_little(decayed_model()), "'m' has a schedule of its own.*hand train_runs a"),
+        (lambda: train_runs({"a": SHARED, "b": SHARED}, get_data, score, [0.1]), "share layers"),
         (lambda: train_little(dense_model(), n_runs=0), r"n_runs.*0"),
         (lambda: train_little(dense_model(), n_epochs=0), r"n_epochs.*0"),
         (lambda: train_little(dense_model(), batch_size=0.5), r"batch_size.*0\.5"),
@@ -426,42 +374,6 @@ def own_model():
 def test_what_cannot_be_trained_is_named(train, match):
     with pytest.raises(ValueError, match=match):
         train()
-
-
-# What goes with `fit`.
-
-
-@pytest.mark.parametrize("prepare", [speed_up_fit, lambda model, n_updates: None])
-def test_history_holds_means_since_the_last_record(prepare):
-    model, history = fresh(dense_model), LossHistory(23, 2)
-    prepare(model, 5)
-    model.steps_per_execution = 5
-    options = {"batch_size": 2, "shuffle": False, "verbose": 0, "callbacks": [history]}
-    returned = model.fit(X[:23], y[:23], **options).history["loss"]
-    assert history.updates.tolist() == [5, 10, 12] and not model.jit_compile
-    each_update = train_model(fresh(dense_model), X[:23], y[:23], 2)
-    expected = each_update[:5].mean(), each_update[5:10].mean(), each_update[10:] @ [2, 1] / 3
-    np.testing.assert_allclose(history.losses, expected, atol=1e-5)
-    # What `fit` returns is as without the callback.
-    assert returned == pytest.approx([(each_update[:11].sum() * 2 + each_update[11]) / 23])
-
-
-def test_fit_may_be_sped_up_later():
-    """After `fit`, `evaluate` and `predict` have made functions for one batch at a time."""
-    model, expected = (fresh(dense_model) for _ in range(2))
-    for each in (model, expected):
-        each.fit(X, y, batch_size=2, shuffle=False, verbose=0)
-        each.evaluate(X, y, batch_size=2, verbose=0)
-        each.predict(X, batch_size=2, verbose=0)
-    speed_up_fit(model, 5)
-    for each in (model, expected):
-        each.fit(X, y, batch_size=2, shuffle=False, verbose=0)
-    assert model.optimizer.iterations == expected.optimizer.iterations == 24
-    assert_same_weights(model.get_weights(), expected)
-    losses = [each.evaluate(X, y, batch_size=2, verbose=0) for each in (model, expected)]
-    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
-    predictions = model.predict(X, batch_size=2, verbose=0)
-    np.testing.assert_allclose(predictions, expected.predict(X, verbose=0), atol=1e-5)
 
 
 IMPORT = """

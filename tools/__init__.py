@@ -1,0 +1,1 @@
+"""For the maintainer: what makes the figures, what the pages show as printed, and the notebook."""

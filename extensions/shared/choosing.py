@@ -38,7 +38,7 @@ def get_views(scores, seed=0, by="loss"):
         rate = PUBLISHED_RATE if len(published) else rates[0]
         views = {f"at {rate:g}": scores[scores.learning_rate == rate]}
     else:
-        who = "three other runs" if n_runs > N_CHOOSERS + 1 else "the other runs"
+        who = "three other runs" if n_runs > N_CHOOSERS else "the other runs"
         choices = tabulate_choices(scores, seed, by).drop(columns="at_edge")
         views = {f"at {PUBLISHED_RATE:g}": published} if len(published) else {}
         views[f"at a rate chosen by {who}"] = scores.merge(choices)
@@ -81,7 +81,7 @@ def tabulate_choices(scores, seed=0, by="loss"):
     sign, choices = -1 if MEASURES[by].is_share else 1, {}
     for trained, rows in scores.groupby(get_keys(scores), sort=False):
         last = rows.drop_duplicates(["run", "learning_rate"], keep="last")
-        tables = last.pivot(index="run", columns="learning_rate", values=[*{by, "loss"}])
+        tables = last.pivot(index="run", columns="learning_rate")
         values = sign * tables[by]
         chosen, at_edge = choose_rates(values.to_numpy(), tables["loss"].to_numpy(), choosers)
         rates = {"learning_rate": values.columns[chosen], "at_edge": at_edge}

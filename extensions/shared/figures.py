@@ -1,9 +1,11 @@
 """What the figures share: how each model is drawn, and lines of means over runs."""
 
+import textwrap
 from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import FixedLocator
 
 from common.report import describe_runs, interval
 from extensions.shared.results import MEASURES
@@ -18,12 +20,12 @@ LINE_STYLES = [
     {"color": "#7a3b8f", "linestyle": (0, (8, 2)), "marker": "v"},
     {"color": "#5b8fd4", "linestyle": (0, (5, 1, 1, 1)), "marker": "<"},
     {"color": "#8a8a3a", "linestyle": (0, (3, 2)), "marker": ">"},
-    {"color": "#d46a9b", "linestyle": (0, (1, 1)), "marker": "P"},
+    {"color": "#d46a9b", "linestyle": (0, (3, 1, 1, 1, 1, 1)), "marker": "P"},
     {"color": "#6b4a35", "linestyle": (0, (8, 2, 1, 2)), "marker": "X"},
 ]
 MODELS = [  # with the style of the same place in LINE_STYLES; the others take what is left
     ("lstm_forw", "forward"),
-    ("lstm_back",),
+    ("lstm_back", "backward, as published"),
     ("lstm_back_aligned", "backward"),
     ("bilstm_con", "bidirectional", "both"),
     ("bilstm_sum",),
@@ -43,7 +45,9 @@ def get_styles(names):
     return {name: STYLES.get(name) or next(others) for name in names}
 
 
-def draw(views, x, y="loss", *, title, xlabel, ylabel, known=None, **settings):
+def draw(
+    views, x, y="loss", *, title, xlabel, ylabel, known=None, conditions=None, n_rows=1, **settings
+):
     """Draw a line of means for each model, with their intervals: a panel for each view.
 
     Args:
@@ -53,6 +57,8 @@ def draw(views, x, y="loss", *, title, xlabel, ylabel, known=None, **settings):
         title: of the figure; a second line says what is shown of how many runs.
         xlabel, ylabel: what the axes show, with the unit.
         known: None, or a dict of name to the scores of a predictor that is not trained.
+        conditions: the second line of the title, if it is not that of the mean over runs.
+        n_rows: number of rows of panels.
         **settings: of all axes, as for `Axes.set`: `xscale="log"`, for example.
 
     Returns:
@@ -60,14 +66,17 @@ def draw(views, x, y="loss", *, title, xlabel, ylabel, known=None, **settings):
     """
     groups = list(views.groupby("view", sort=False))
     figure, panels = plt.subplots(
-        1, len(groups), figsize=(8, 4.5), sharey=True, squeeze=False, layout="constrained"
+        n_rows, len(groups) // n_rows, sharex=True, sharey=True, squeeze=False, layout="constrained"
     )
-    for axes, (view, rows) in zip(panels[0], groups, strict=True):
+    figure.set_size_inches(8, 2 + 2.5 * n_rows)
+    for axes, (view, rows) in zip(panels.flat, groups, strict=True):
         draw_means(axes, rows, x, y)
         draw_known(axes, known or {}, y)
-        axes.set(title=view, xlabel=xlabel, **settings)
-    panels[0, 0].set_ylabel(ylabel)
-    finish(figure, title, describe_runs(views.run.nunique()))
+        axes.set_title(textwrap.fill(view, 84 // panels.shape[1]), fontsize="medium")
+    for axes in figure.axes:  # when all is drawn, as the panels share limits
+        axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
+        axes.label_outer()
+    finish(figure, title, conditions or describe_runs(views.run.nunique()))
     return figure
 
 
@@ -75,10 +84,35 @@ def draw_means(axes, rows, x, y, by="model"):
     """Draw means over runs with their intervals: a line for each value of the column `by`."""
     for name, style in get_styles(rows[by].unique()).items():
         table = rows[rows[by] == name].pivot(index="run", columns=x, values=y)
+        table = table.replace(np.inf, np.nan)  # is not drawn
         means = table.mean(skipna=False)
         spread = np.abs(np.array(interval(table, MEASURES[y].is_share)) - means.to_numpy())
         axes.errorbar(means.index, means, spread, label=name, markersize=4, capsize=3, **style)
     axes.grid(alpha=0.3)
+
+
+def draw_losses(panels, losses, known, window=1, **settings):
+    """Draw the mean loss over runs at each update with its interval: a line for each model.
+
+    Args:
+        panels: Matplotlib axes, one for each view.
+        losses: DataFrame as `extensions.shared.choosing.pick_losses` returns it.
+        known: dict of name to the scores of a predictor that is not trained.
+        window: number of updates whose losses are averaged first. Where fewer lie around an update
+            nothing is drawn.
+        **settings: of all axes, as for `Axes.set`.
+    """
+    for axes, (view, rows) in zip(panels, losses.groupby("view", sort=False), strict=True):
+        for name, style in get_styles(rows.model.unique()).items():
+            by_run = rows[rows.model == name].pivot(index="update", columns="run", values="loss")
+            smooth = by_run.rolling(min(window, len(by_run)), center=True).mean()
+            axes.plot(smooth.mean(axis=1, skipna=False), label=name, **style | {"marker": ""})
+            axes.fill_between(smooth.index, *interval(smooth.T), color=style["color"], alpha=0.2)
+        draw_known(axes, known)
+        axes.set(ylabel="training loss (cross-entropy, nats)", **settings)
+        axes.set_title(view, fontsize="medium")
+        axes.grid(alpha=0.3)
+        axes.label_outer()
 
 
 def draw_known(axes, known, measure="loss"):
@@ -97,7 +131,9 @@ def draw_known(axes, known, measure="loss"):
 
 def set_ticks(axes, values):
     """Label some values of the horizontal axis, which may be logarithmic, and no others."""
-    axes.set_xticks(values, [f"{value:,g}" if value >= 1 else f"{value:g}" for value in values])
+    # `set_xticks` would narrow the axis to its ticks, and to nothing if there is only one.
+    axes.xaxis.set_major_locator(FixedLocator(values))
+    axes.xaxis.set_major_formatter("{x:,g}")
     axes.minorticks_off()
 
 

@@ -1,6 +1,7 @@
 """The recurrent models that several extensions compare."""
 
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -50,3 +51,19 @@ def get_named_model(n_timesteps, name):
     return get_cell_model(
         n_timesteps, bidirectional=direction == "bidirectional", n_units=int(n_units)
     )
+
+
+def matching_units(n_units, n_features=1, n_outputs=1):
+    """Return how many cells per direction give two directions about as many parameters as one.
+
+    An LSTM of n cells has `4 * n * (n_features + n + 1)` parameters, and two directions have twice
+    as many. Each output has a weight for each cell, and a bias.
+
+    Args:
+        n_units: memory cells of the forward LSTM.
+        n_features: values at each time step.
+        n_outputs: units of the Dense layer that reads the LSTM.
+    """
+    n = np.arange(1, n_units + 1)
+    one, two = (4 * d * n * (n_features + n + 1) + (d * n + 1) * n_outputs for d in (1, 2))
+    return int(n[np.argmin(np.abs(two - one[-1]))])

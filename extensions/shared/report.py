@@ -28,7 +28,7 @@ def report(views, pairs, known, title="", measures=("loss",)):
     Args:
         views: DataFrame as `extensions.shared.choosing.get_views` returns it, of models that are
             compared with each other.
-        pairs: list of pairs of models' names: the first minus the second.
+        pairs: list of pairs of models' names: the first minus the second, which may be in `known`.
         known: dict of name to the scores of a predictor that is not trained (common/floors.py).
         title: begins the headings, as in `30 sequences, forward`.
         measures: those whose differences are tabulated.
@@ -40,7 +40,7 @@ def report(views, pairs, known, title="", measures=("loss",)):
         print_failures(rows, known)
         for measure in measures:
             heading = f"Differences in {MEASURES[measure].heading}, {where}:"
-            print_block(heading, tabulate_differences(rows, pairs, measure))
+            print_block(heading, tabulate_differences(rows, pairs, measure, known))
 
 
 def print_block(heading, table):
@@ -72,23 +72,26 @@ def print_failures(rows, known):
         return
     failed = ~(rows.loss < known["step number alone"]["loss"])  # NaN, too
     counts = failed.groupby(rows.model, sort=False).sum()
-    shown = ", ".join(f"{model} {n}" for model, n in counts[counts > 0].items())
+    shown = ", ".join(f"{model} ({n})" for model, n in counts[counts > 0].items())
     if shown:
         line = f"Runs with no lower loss than the step number alone: {shown}."
         print(textwrap.fill(line, WIDTH), end="\n\n")
 
 
-def tabulate_differences(rows, pairs, measure="loss"):
+def tabulate_differences(rows, pairs, measure="loss", known=None):
     """Tabulate paired differences and what they mean in words, a DataFrame of str.
 
     Args:
         rows: of a view.
-        pairs: as for `report`.
+        pairs, known: as for `report`.
         measure: one of MEASURES.
     """
     cells = {}
     for one, other in pairs:
-        differences = get_differences(rows, measure, one, other)
+        if other in (known or {}):
+            differences = rows[rows.model == one][measure].to_numpy() - known[other][measure]
+        else:
+            differences = get_differences(rows, measure, one, other)
         verdict = get_verdict(differences, MEASURES[measure].margin)
         cells[f"{one} minus {other}"] = [with_interval(differences, "+"), verdict]
     return pd.DataFrame.from_dict(cells, "index", columns=["difference", "verdict"])
@@ -104,15 +107,16 @@ def tabulate_sooner(rows, pairs):
     updates = rows.pivot(index="run", columns="model", values="updates_to_learn")
     cells = {}
     for one, other in pairs:
+        medians = [f"{updates[name].median():,.0f}" for name in (one, other)]
         sooner, later = (updates[one] < updates[other]).sum(), (updates[one] > updates[other]).sum()
         is_clear = sooner != later and stats.binomtest(sooner, sooner + later).pvalue < 0.05
         verdict = ("sooner" if sooner > later else "later") if is_clear else "no clear difference"
-        cells[f"{one} against {other}"] = [
-            *(f"{updates[name].median():,.0f}".replace("inf", "never") for name in (one, other)),
+        cells[f"{one} vs {other}"] = [
+            " / ".join(medians).replace("inf", "never"),
             f"{sooner} of {len(updates)}",
             verdict if len(updates) >= FEWEST_RUNS else "too few runs",
         ]
-    columns = ["median", "against", "sooner in", "verdict"]
+    columns = ["medians", "sooner in", "verdict"]
     return pd.DataFrame.from_dict(cells, "index", columns=columns)
 
 
@@ -125,11 +129,11 @@ def print_choices(scores, seed=0, by="loss"):
     if scores.learning_rate.nunique() == 1 or scores.run.nunique() == 1:
         return
     choices = tabulate_choices(scores, seed, by)
-    print("Learning rates chosen (in how many runs):")
+    print(f"Learning rates chosen by {MEASURES[by].heading} (in how many runs):")
     narrow = []
     for trained, rows in choices.groupby(get_keys(scores), sort=False):
         counts = rows.learning_rate.value_counts().sort_index()
-        name = " ".join(map(str, trained))
+        name = ", ".join(map(str, trained))
         line = f"{name}: {', '.join(f'{rate:g} ({n})' for rate, n in counts.items())}"
         print(textwrap.fill(line, WIDTH, subsequent_indent="  "))
         if rows.at_edge.mean() >= 0.25 and len(rows) >= FEWEST_RUNS:

@@ -37,8 +37,12 @@ MEASURES = {
     "sequence_loss": Measure("test loss per sequence", margin=0.1),
     "held_out_loss": Measure("held-out loss"),
     "accuracy_on_100": Measure("accuracy on 100", is_share=True),
+    "accuracy_near": Measure("near the limit", is_share=True),
+    "accuracy_far": Measure("far from it", is_share=True),
+    "correlation": Measure("correlation with the sum", is_share=True),
     "absolute_error": Measure("absolute error"),
     "updates_to_learn": Measure("updates until learned", is_censored=True),
+    "microseconds": Measure("microseconds per update", margin=1),
 }
 
 

@@ -1,10 +1,14 @@
 """Training by the options of the command line."""
 
+import math
+import os
+import timeit
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
 
-from common.training import train_runs
+from common.training import train_model, train_runs
 from data import get_sequences, score_labels
 
 
@@ -72,3 +76,27 @@ def average_losses(losses, n_stretches=60):
     stretches = ends[np.searchsorted(ends, losses["update"])]
     keys = ["run", "learning_rate", "update"]
     return losses.assign(update=stretches).groupby(keys, sort=False).mean().reset_index()
+
+
+def time_trainings(models, X, y, batch_size=1, n_times=5):
+    """Return the seconds per update of several trainings by `train_model`, without compiling.
+
+    The models are compiled on all cores and then timed in turns, one at a time. This trains them.
+
+    Args:
+        models: dict of name to compiled Keras model.
+        X, y, batch_size: as for `train_model`.
+        n_times: trainings of each model.
+
+    Returns:
+        Dict of name to float64 of shape `(n_times,)`.
+    """
+    train = partial(train_model, X=X, y=y, batch_size=batch_size)
+    with ThreadPoolExecutor(os.cpu_count()) as cores:
+        list(cores.map(train, models.values()))
+    turns = [
+        [timeit.timeit(partial(train, model), number=1) for model in models.values()]
+        for _ in range(n_times)
+    ]
+    n_updates = math.ceil(len(X) / batch_size)
+    return dict(zip(models, np.transpose(turns) / n_updates, strict=True))

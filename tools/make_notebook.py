@@ -1,6 +1,6 @@
 """Make docs/tutorial.ipynb: the tutorial's experiments in one notebook that needs no other file.
 
-    python -m docs.make_notebook
+    python -m tools.make_notebook
 
 takes the functions from the five scripts at the top level, and the text and the other code from
 docs/notebook/story.md. It runs the notebook and saves it with its output. It takes about 90 seconds
@@ -18,14 +18,14 @@ from string import Template
 import nbformat
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
+# Text and code in turn. A line `# NAME from FILE` stands for the code of that name in that file.
+STORY = ROOT / "docs" / "notebook" / "story.md"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-# Text and code in turn. A line `# NAME from FILE` stands for the code of that name in that file.
-STORY = ROOT / "docs" / "notebook" / "story.md"
 
 
 def make_cells(n_sequences=1000, n_updates=250, n_runs=3, n_timesteps=10):
@@ -61,20 +61,14 @@ def get_code(name, file):
     """
     code = (ROOT / file).read_text(encoding="utf-8")
     for node in ast.parse(code).body:
-        is_constant = isinstance(node, ast.Assign)
-        if name == (ast.unparse(node.targets[0]) if is_constant else getattr(node, "name", None)):
+        names = [ast.unparse(target) for target in getattr(node, "targets", [])]
+        if name in [*names, getattr(node, "name", None)]:
             return ast.get_source_segment(code, node)
     raise ValueError(f"no {name} in {file}")
 
 
 def run_cells(cells):
-    """Run cells in a new kernel, in an empty folder.
-
-    Args:
-        cells: list of nbformat cells.
-
-    Returns:
-        A notebook of the cells with their outputs.
+    """Run cells in a new kernel, in an empty folder; return a notebook of them with their outputs.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell has failed.
@@ -93,11 +87,7 @@ def run_cells(cells):
     return notebook
 
 
-def main():
-    argparse.ArgumentParser(prog="make_notebook.py", description=__doc__).parse_args()
+if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     nbformat.write(run_cells(make_cells()), NOTEBOOK)
     print(f"Saved {NOTEBOOK}")
-
-
-if __name__ == "__main__":
-    main()

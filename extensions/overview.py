@@ -1,0 +1,97 @@
+"""When is a bidirectional LSTM better? The figure at the top of README.
+
+    python -m extensions.variable_length
+    python -m extensions.overview
+
+trains the tutorial's three models as compare_directions.py does, on 250 sequences, at the
+tutorial's learning rate and at eight others. The last panel shows the results of
+extensions/variable_length.py, from its tables in the same folder. It takes about 50 seconds on 2
+CPU cores.
+"""
+
+if __name__ == "__main__":  # options first, since loading Keras takes seconds
+    from common.command_line import run, start_script
+
+    rates = 0.001, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1, 0.2, 0.3
+    options = start_script(__file__, __doc__, sequences=250, learning_rate=rates, runs=200)
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from common.files import save
+from common.floors import get_known
+from common.report import describe_runs
+from compare_directions import get_models
+from extensions.shared.choosing import get_views, pick, pick_losses
+from extensions.shared.figures import draw_losses, draw_means, finish
+from extensions.shared.report import print_choices, report
+from extensions.shared.results import get_differences, get_verdict
+from extensions.shared.training import train_on_sums
+
+NAMES = {"lstm_forw": "forward", "lstm_back": "backward, as published", "bilstm_con": "both"}
+PAIRS = [("bilstm_con", "lstm_forw"), ("lstm_back", "lstm_forw")]
+
+
+def read_lengths(options):
+    """Return the accuracy by length of extensions/variable_length.py, at the chosen rates.
+
+    Returns:
+        DataFrame with the columns `model` (`forward` or `both`), `run`, `length` and `accuracy`.
+
+    Raises:
+        OSError: its tables are not there.
+    """
+    files = [options.output / f"variable_length_{table}.csv" for table in ("scores", "lengths")]
+    if not all(file.exists() for file in files):
+        raise OSError(None, "run python -m extensions.variable_length first, with this --output")
+    scores, lengths = (pd.read_csv(file).replace("bidirectional", "both") for file in files)
+    views = get_views(scores, options.seed)
+    return pick(views[views["view"] == views["view"].iloc[-1]], lengths)
+
+
+def answer(scores, measure, pair):
+    """Say in words, for a title, what difference the second direction makes to a measure."""
+    return f"both minus forward: {get_verdict(get_differences(scores, measure, *pair))}"
+
+
+def draw(views, losses, lengths, known):
+    """Draw the training losses, a panel for each view, and the accuracy over the sequence length.
+
+    Args:
+        views, losses: as `get_views` and `pick_losses` return them.
+        lengths: as `read_lengths` returns them.
+        known: dict of name to the scores of a predictor that is not trained.
+    """
+    titles = {
+        view: f"{view}\n{answer(rows, 'loss', PAIRS[0])}"
+        for view, rows in views.groupby("view", sort=False)
+    }
+    figure, (*left, right) = plt.subplots(
+        1, len(titles) + 1, figsize=(10, 4.5), layout="constrained"
+    )
+    losses = losses.replace(NAMES | titles)
+    draw_losses(left, losses, known, window=11, xlabel="update", ylim=(0, 0.75))
+    draw_means(right, lengths, "length", "accuracy")
+    right.set(xlabel="sequence length (time steps)", ylabel="accuracy per time step")
+    by_run = lengths.groupby(["model", "run"], as_index=False).accuracy.mean()
+    verdict = answer(by_run, "accuracy", ("both", "forward"))
+    right.set_title(f"labels depend on what comes later\n{verdict}", fontsize="medium")
+    runs = (describe_runs(table.run.nunique()) for table in (views, lengths))
+    finish(figure, "When is a bidirectional LSTM better?", "; right: ".join(runs))
+    return figure
+
+
+def main(options):
+    lengths = read_lengths(options)
+    models = get_models(options.timesteps, n_units=options.units)
+    del models["lstm_back_aligned"]
+    losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
+    views, known = get_views(scores, options.seed), get_known(options.timesteps)
+    print_choices(scores, options.seed)
+    report(views, PAIRS, known)
+    del known["best possible"]  # a loss of 0
+    save(options, draw(views, pick_losses(views, losses), lengths, known), scores=scores)
+
+
+if __name__ == "__main__":
+    run(main, options)

@@ -1,0 +1,137 @@
+"""The options that all scripts share, and one line for every ending."""
+
+import os
+import sys
+
+import numpy as np
+import pytest
+
+from common.command_line import OPTIONS, make_parser, read_options, run
+
+OWN = {"sequences": (3, 4), "epochs": 5, "units": None, "runs": None}
+
+
+@pytest.fixture
+def parser(run_script):  # which puts the handlers of signals back
+    return make_parser("folder/some.py", "Text.", {"epochs": "passes, each new"}, **OWN)
+
+
+def test_options_have_common_defaults(parser, tmp_path, monkeypatch, capsys):
+    defaults = {name: default for name, (default, _) in OPTIONS.items()}
+    expected = defaults | OWN | {"seed": 0, "output": "results", "show": False}
+    expected = {name: value for name, value in expected.items() if value is not None}
+    assert vars(parser.parse_args([])) == expected
+    arguments = ["some.py", "--sequences", "7", "6", "--output", str(tmp_path / "new")]
+    monkeypatch.setattr(sys, "argv", arguments)
+    given = {"sequences": [7, 6], "output": tmp_path / "new", "name": "some"}
+    assert vars(read_options(parser)) == expected | given
+    assert "passes, each new (default: 5)" in parser.format_help()
+
+
+@pytest.fixture
+def assert_one_line_error(run_script, tmp_path, monkeypatch, capsys):
+    """Return a function that runs a script with bad options and sees that nothing comes of it."""
+    monkeypatch.chdir(tmp_path)
+
+    def assert_one_line_error(script, *options, named):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(SystemExit) as stopped:
+            run_script(script, *options)
+        assert stopped.value.code == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert err.startswith(f"{script.split('.')[-1]}.py: error: ")
+        for name in named:
+            assert name in err
+        assert sorted(tmp_path.rglob("*")) == before
+
+    return assert_one_line_error
+
+
+COUNTS = ["0", "-1", "2.5", "", "many", "1e3", "1_000", "٣", "9" * 5000]
+BAD = dict.fromkeys(["timesteps", "units", "sequences", "batch-size", "runs"], COUNTS) | {
+    "seed": [*COUNTS[1:], str(2**32)],
+    "learning-rate": ["0", "-1", "nan", "inf", "1e39", "1e-50", "", "x"],
+}
+
+
+@pytest.mark.parametrize("option", BAD)
+def test_bad_numbers(option, assert_one_line_error):
+    for value in BAD[option]:
+        named = [f"--{option}", repr(value)]
+        assert_one_line_error("compare_directions", f"--{option}={value}", named=named)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--unit", "3"], "--unit 3"),  # no abbreviations
+        (["extra"], "extra"),
+        (["--seed"], "--seed"),
+        (["--show=3"], "--show"),
+        (["--show"], "--show"),  # conftest.py: no display
+    ],
+)
+def test_other_bad_options(options, named, assert_one_line_error):
+    assert_one_line_error("compare_directions", *options, named=[named])
+
+
+def test_output_that_cannot_be_written(assert_one_line_error, tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    (tmp_path / "folder" / "bilstm_losses.csv").mkdir(parents=True)
+    named = ["--output", "bilstm_losses.csv"]
+    assert_one_line_error("bilstm", "--output", tmp_path / "folder", named=named)
+    for output in (file, file / "below", "/proc/no-such-folder"):
+        assert_one_line_error("bilstm", "--output", output, named=["--output", str(output)])
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("script", ["extensions.compare_depths", "extensions.classify_recordings"])
+def test_another_backend_of_keras(script, assert_one_line_error, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert_one_line_error(script, named=["KERAS_BACKEND is 'jax'"])
+
+
+def fill_memory(options):
+    np.empty(2**60, np.uint8)
+
+
+def write_to_a_full_disk(options):
+    raise OSError(28, "No space left on device", "some.png")
+
+
+def interrupt(options):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("main", "status", "line"),
+    [
+        (fill_memory, 1, "some.py: error: not enough memory for data or a model of this size"),
+        (
+            write_to_a_full_disk,
+            1,
+            "some.py: error: some.png: No space left on device; files in out are as they were",
+        ),
+        (interrupt, 130, "some.py: interrupted"),
+    ],
+)
+def test_endings(main, status, line, parser, monkeypatch, capsys):
+    def leave(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(os, "_exit", leave)
+    options = parser.parse_args(["--output", "out"])
+    options.name = "some"
+    with pytest.raises(SystemExit) as stopped:
+        run(main, options)
+    assert stopped.value.code == status
+    assert capsys.readouterr().err.strip() == line
+
+
+def test_an_error_of_ours_is_not_hidden(parser):
+    options = parser.parse_args([])
+    options.name = "some"
+    with pytest.raises(ZeroDivisionError):
+        run(lambda options: 1 / 0, options)

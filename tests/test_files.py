@@ -1,0 +1,118 @@
+"""The files of a script: all whole or none, whatever ends it."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.files import check_directory, save
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a figure, losses, scores and a model, as some scripts do."""
+    model = keras.Sequential([keras.Input((100,)), keras.layers.Dense(1500)])
+    losses = pd.DataFrame({"loss": np.random.default_rng(0).random(10_000)})
+    options = Namespace(name="some", output=tmp_path / "output", show=False)
+
+    def write():
+        others = {".keras": model.save}
+        save(options, plt.figure(), others, losses=losses, scores=losses[:10])
+        return {path.name: path.stat().st_size for path in options.output.iterdir()}
+
+    return write
+
+
+def test_a_disk_that_fills(write, tmp_path):
+    """Before the figure is written, the losses, the model: the files of earlier stay, all of them.
+
+    A limit on the size of a file fails a write as a full disk does.
+    """
+    resource = pytest.importorskip("resource")  # none on Windows
+    sizes = write()
+    figure, losses, model = (sizes[f"some{end}"] for end in (".png", "_losses.csv", ".keras"))
+    assert 100 < figure < losses < model
+    for path in (tmp_path / "output").iterdir():
+        path.write_text("earlier")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for n_bytes in (figure, losses, model):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes - 100, limits[1]))
+        try:
+            with pytest.raises(OSError, match="large"):
+                write()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        left = {path.name: path.read_text() for path in (tmp_path / "output").iterdir()}
+        assert left == dict.fromkeys(sizes, "earlier")
+    plt.close("all")
+
+
+def test_an_interrupt_while_files_are_written(write, tmp_path, monkeypatch):
+    """The earlier files stay, and nothing half-written."""
+    sizes = write()
+    for path in (tmp_path / "output").iterdir():
+        path.write_text("earlier")
+    to_csv = pd.DataFrame.to_csv
+
+    def interrupt(*arguments, **options):
+        to_csv(*arguments, **options)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", interrupt)
+    at_once = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write()
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, at_once)
+    left = {path.name: path.read_text() for path in (tmp_path / "output").iterdir()}
+    assert left == dict.fromkeys(sizes, "earlier")
+    plt.close("all")
+
+
+def test_a_file_that_another_program_holds(tmp_path, monkeypatch):
+    """On Windows a file that is open in a spreadsheet cannot be replaced."""
+    (tmp_path / "some_losses.csv").write_text("mine")
+
+    def refuse(path, mode):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("common.files.open", refuse, raising=False)
+    with pytest.raises(PermissionError, match="some_losses"):
+        check_directory(str(tmp_path), "some")
+
+
+def test_a_folder_that_vanishes(write, tmp_path):
+    """A training may have taken an hour: its files are worth a new folder."""
+    sizes = write()
+    shutil.rmtree(tmp_path / "output")
+    assert write().keys() == sizes.keys()
+
+
+def test_one_script_twice_into_one_folder(run_script, tmp_path):
+    """The files that stay are whole, each of one of the two."""
+    output = tmp_path / "output"
+    processes, written = [], set()
+    for seed in ("1", "2"):
+        command = [sys.executable, ROOT / "data.py", "--seed", seed, "--output", output]
+        processes.append(
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        )
+    for seed in ("1", "2"):
+        run_script("data", "--seed", seed, "--output", tmp_path / seed)
+        written.add((tmp_path / seed / "data_sequence.csv").read_bytes())
+    for process in processes:
+        assert process.communicate()[1] == b"" and process.returncode == 0
+    assert {path.name for path in output.iterdir()} == {"data.png", "data_sequence.csv"}
+    assert (output / "data_sequence.csv").read_bytes() in written and len(written) == 2

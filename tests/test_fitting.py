@@ -1,0 +1,53 @@
+"""The two helpers for Keras' `fit`, against what it does without them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from common.fitting import LossHistory, speed_up_fit
+from common.training import train_model
+from data import get_sequences
+
+X, y = get_sequences(24, 6, 0)
+
+
+def fresh_model():
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((6, 1)), layers.Dense(1, "sigmoid")])
+    model.compile(loss="binary_crossentropy", optimizer="adam")
+    return model
+
+
+@pytest.mark.parametrize("prepare", [speed_up_fit, lambda model, n_updates: None])
+def test_history_holds_means_since_the_last_record(prepare):
+    model, history = fresh_model(), LossHistory(23, 2)
+    prepare(model, 5)
+    model.steps_per_execution = 5
+    options = {"batch_size": 2, "shuffle": False, "verbose": 0, "callbacks": [history]}
+    returned = model.fit(X[:23], y[:23], **options).history["loss"]
+    assert history.updates.tolist() == [5, 10, 12] and not model.jit_compile
+    each_update = train_model(fresh_model(), X[:23], y[:23], 2)
+    expected = each_update[:5].mean(), each_update[5:10].mean(), each_update[10:] @ [2, 1] / 3
+    np.testing.assert_allclose(history.losses, expected, atol=1e-5)
+    # What `fit` returns is as without the callback.
+    assert returned == pytest.approx([(each_update[:11].sum() * 2 + each_update[11]) / 23])
+
+
+def test_fit_may_be_sped_up_later():
+    """After `fit`, `evaluate` and `predict` have made functions for one batch at a time."""
+    model, expected = (fresh_model() for _ in range(2))
+    for each in (model, expected):
+        each.fit(X, y, batch_size=2, shuffle=False, verbose=0)
+        each.evaluate(X, y, batch_size=2, verbose=0)
+        each.predict(X, batch_size=2, verbose=0)
+    speed_up_fit(model, 5)
+    for each in (model, expected):
+        each.fit(X, y, batch_size=2, shuffle=False, verbose=0)
+    assert model.optimizer.iterations == expected.optimizer.iterations == 24
+    for array, expected_array in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(array, expected_array, atol=1e-4)
+    losses = [each.evaluate(X, y, batch_size=2, verbose=0) for each in (model, expected)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    predictions = model.predict(X, batch_size=2, verbose=0)
+    np.testing.assert_allclose(predictions, expected.predict(X, verbose=0), atol=1e-5)

@@ -1,0 +1,269 @@
+"""Every script as a user runs it, small: its files, its report, its options; Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from common import training
+
+ROOT = Path(__file__).parent.parent
+ONE_RUN = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.02"
+MANY_RUNS = f"{ONE_RUN} --runs 2"
+MANY_RATES = MANY_RUNS.replace("0.02", "0.001 0.02")
+RECORDINGS = "--data recordings.csv --label kind --units 3 --epochs 2 --runs 2"
+SCRIPTS = {  # small options, and the endings of the files
+    "data": ("--timesteps 4", ".png _sequence.csv"),
+    "lstm_forward": (ONE_RUN, ".png _losses.csv"),
+    "bilstm": ("--timesteps 4 --units 3 --sequences 2 --batch-size 5", ".png _losses.csv"),
+    "compare_directions": (MANY_RUNS, ".png _losses.csv _scores.csv"),
+    "compare_merge_modes": (MANY_RUNS, ".png _losses.csv _scores.csv"),
+    "extensions.classify_recordings": (RECORDINGS, ".keras .png _confusion.csv _scores.csv"),
+    "extensions.compare_cells": (MANY_RATES, ".png _scores.csv"),
+    "extensions.compare_depths": (MANY_RATES, ".png _scores.csv"),
+    "extensions.compare_learning_rates": (
+        MANY_RATES.replace("--timesteps 4", "--timesteps 2"),
+        ".png _cells.png _losses.csv _scores.csv _updates.png",
+    ),
+    "extensions.compare_outputs": (
+        MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
+        ".png _scores.csv",
+    ),
+    "extensions.compare_settings": (
+        MANY_RATES.replace("--batch-size 2", "--batch-size 1"),
+        ".png _scores.csv _verdicts.csv",
+    ),
+    "extensions.compare_sizes": (
+        MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
+        ".png _scores.csv",
+    ),
+    "extensions.compare_variants": (MANY_RUNS, ".png _scores.csv"),
+    "extensions.find_smaller_model": (
+        MANY_RUNS.replace("--units 3", "--units 1 4"),
+        ".png _errors.csv _scores.csv",
+    ),
+    "extensions.inside_lstm": (
+        MANY_RUNS,
+        ".png _cells.csv _correlations.csv _steps.csv _sum.png",
+    ),
+    "extensions.long_memory": (
+        f"{ONE_RUN} --runs 1".replace("--batch-size 2", ""),
+        ".png _scores.csv",
+    ),
+    "extensions.overview": (MANY_RATES, ".png _scores.csv"),
+    "extensions.sine_to_cosine": (MANY_RATES, ".png _scores.csv _steps.csv"),
+    "extensions.train_to_the_end": (MANY_RATES, ".png _losses.csv _scores.csv"),
+    "extensions.variable_length": (MANY_RATES, ".png _lengths.csv _scores.csv"),
+}
+
+
+def name_of(script):
+    return script.split(".")[-1]
+
+
+def small(script, output):
+    return [*SCRIPTS[script][0].split(), "--output", str(output)]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def check_files(script, output, printed):
+    files = [output / f"{name_of(script)}{ending}" for ending in SCRIPTS[script][1].split()]
+    assert sorted(output.glob(f"{name_of(script)}*")) == files
+    *report, saved = printed.rsplit("\n", 2)[:2]
+    assert saved == " ".join(["Saved", *map(str, files)])
+    lines = [line for line in "".join(report).splitlines() if "training" not in line]
+    assert max(map(len, lines)) <= 80
+    for file in files:
+        if file.suffix == ".csv":
+            table = pd.read_csv(file)
+            assert len(table) and table.columns.is_unique
+
+
+@pytest.fixture
+def files_to_read(tmp_path, monkeypatch):
+    """Put what some scripts read where they look for it."""
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{n},{n % 2},{value}" for n in range(12) for value in (n, n * n % 7, n % 2)]
+    Path("recordings.csv").write_text("\n".join(["recording,kind,value", *rows]))
+    keys = [
+        f"{model},{run},{rate}"
+        for model in ("forward", "bidirectional")
+        for run in (1, 2)
+        for rate in (0.001, 0.02)
+    ]
+    for folder in ("new", "again"):
+        Path(folder).mkdir()
+        scores = "model,run,learning_rate,loss\n" + "\n".join(f"{key},0.5" for key in keys)
+        (Path(folder) / "variable_length_scores.csv").write_text(scores)
+        lengths = "model,run,learning_rate,length,accuracy\n"
+        lengths += "\n".join(f"{key},{length},0.9" for key in keys for length in (1, 2))
+        (Path(folder) / "variable_length_lengths.csv").write_text(lengths)
+
+
+@pytest.fixture
+def replay(monkeypatch):
+    """Let the scripts train once, and find the same trainings when they train again."""
+    kept, train_runs, train_model = [], training.train_runs, training.train_model
+
+    def record(models, *arguments, after=None, **settings):
+        weights = {}
+
+        def keep(name, run, rate, model):
+            weights[name, run, rate] = model.get_weights()
+            if after:
+                after(name, run, rate, model)
+
+        tables = train_runs(models, *arguments, after=keep, **settings)
+        kept.append((tables, weights))
+        return tables
+
+    def train_again(models, *arguments, after=None, **settings):
+        tables, weights = kept.pop(0)
+        for (name, run, rate), of_run in weights.items():
+            models[name].set_weights(of_run)
+            if after:
+                after(name, run, rate, models[name])
+        return tables
+
+    def use(train):
+        for module in [sys.modules["common.training"], *map(sys.modules.get, list(sys.modules))]:
+            if getattr(module, "train_runs", None) in (train_runs, record, train_again):
+                monkeypatch.setattr(module, "train_runs", train)
+
+    use(record)
+    yield lambda: use(train_again)
+    assert not kept and training.train_model is train_model
+
+
+@pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "bilstm"])
+@pytest.mark.usefixtures("without_xla", "files_to_read")
+def test_same_seed_same_files(script, run_script, tmp_path, replay, capsys):
+    """Given the same trainings: tests/test_training.py has that these are the same."""
+    output, again = tmp_path / "new", tmp_path / "again"
+    run_script(script, *small(script, output))
+    check_files(script, output, capsys.readouterr().out)
+    replay()
+    run_script(script, *small(script, again))
+    found = contents(output)
+    assert {name: file for name, file in contents(again).items() if file != found[name]}.keys() <= {
+        "classify_recordings.keras"
+    }
+
+
+def start(script, *options, **settings):
+    """Start a script in a process of its own, from another folder if it is none of a package."""
+    settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings
+    program = ["-m", script] if "." in script else [ROOT / f"{script}.py"]
+    settings.setdefault("cwd", ROOT)
+    return subprocess.Popen([sys.executable, *program, *options], **settings)
+
+
+def test_a_user_somewhere_else(tmp_path):
+    """Two scripts at once into one folder, with no display and no home; one of them once more."""
+    (tmp_path / "file").touch()
+    unset = {"DISPLAY", "MPLBACKEND", "KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME"}
+    environment = {key: value for key, value in os.environ.items() if key not in unset}
+    environment["HOME"] = str(tmp_path / "file" / "home")
+
+    def begin(script, folder):
+        return start(script, *small(script, folder), cwd=tmp_path, env=environment)
+
+    def finish(process, script, folder):
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        check_files(script, folder, out)
+        return out
+
+    output, again = tmp_path / "output", tmp_path / "again"
+    scripts = ["bilstm", "compare_directions"]
+    processes = [begin(script, output) for script in scripts]
+    pairs = zip(processes, scripts, strict=True)
+    out, compared = (finish(process, script, output) for process, script in pairs)
+    assert "Total params" in out and "On 1,000 new sequences: loss" in out
+    assert out.count("\nExpected: [") == 4
+    assert out.count("  right\n") + out.count("  wrong\n") == 10
+    assert "Answer, at a learning rate of 0.02:" in compared
+    finish(begin("compare_directions", again), "compare_directions", again)
+    assert contents(again).items() <= contents(output).items()
+
+
+def test_seeds_and_learning_rates_differ(run_script, tmp_path, monkeypatch):
+    monkeypatch.setattr("common.fitting.speed_up_fit", lambda model: None)  # compiles: takes longer
+    losses = set()
+    for options in ("", "--seed 1", "--learning-rate 0.03"):
+        run_script("lstm_forward", *small("lstm_forward", tmp_path), *options.split())
+        losses.add((tmp_path / "lstm_forward_losses.csv").read_text())
+    assert len(losses) == 3
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_all_scripts_have_the_same_options(script, run_script, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run_script(script, "--frobnicate", "3")
+    error = f"{name_of(script)}.py: error: unrecognized arguments: --frobnicate 3"
+    assert stopped.value.code == 2 and capsys.readouterr().err.startswith(error)
+    with pytest.raises(SystemExit) as stopped:
+        run_script(script, "--help")
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    for option in [*SCRIPTS[script][0].split(), "--seed", "--output", "--show"]:
+        if option.startswith("--"):
+            assert f"{option} " in out
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_python_without_the_packages(script, run_script, monkeypatch):
+    """Whichever is missing, one line names it and what to install, before anything is loaded."""
+    monkeypatch.setattr("common.startup.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit) as stopped:
+        run_script(script)
+    line = stopped.value.code  # printed to standard error; the status is 1
+    assert line.startswith(f"{name_of(script)}.py: error: tensorflow is not installed.")
+    assert "-m pip install -r requirements.txt" in line and "\n" not in line
+
+
+@pytest.mark.parametrize("script", ["bilstm", "extensions.compare_cells"])
+def test_options_are_read_before_keras_is_loaded(script):
+    process = start(script, "--units=0", env=os.environ | {"PYTHONPROFILEIMPORTTIME": "1"})
+    _, err = process.communicate()
+    assert process.returncode == 2 and " argparse\n" in err
+    assert " keras\n" not in err and " tensorflow\n" not in err
+
+
+@pytest.mark.parametrize(
+    ("script", "moment"),
+    [("bilstm", "loading"), ("bilstm", "training"), ("compare_directions", "training")],
+)
+def test_interrupt(script, moment, tmp_path):
+    output, log = tmp_path / "output", tmp_path / "log"
+    output.mkdir()
+    (output / f"{script}_losses.csv").write_text("earlier")
+    options = [*small(script, output / "new"), "--sequences", "300000"]
+    if moment == "training":
+        options += ["--output", str(output)]
+
+    def began():
+        # The folder is made just before Keras is loaded; the progress bar tells of training.
+        is_loading = (output / "new").exists()
+        return is_loading if moment == "loading" else "━" in log.read_text(encoding="utf-8")
+
+    with open(log, "w") as out:
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        process = start(script, *options, stdout=out, env=environment)
+        deadline = time.monotonic() + 200
+        while not began() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert err.strip() == f"{script}.py: interrupted"
+    assert (output / f"{script}_losses.csv").read_text() == "earlier"
+    assert {path.name for path in output.iterdir()} <= {f"{script}_losses.csv", "new"}
