@@ -45,7 +45,6 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
         the probabilities of label 1.
 
     Raises:
-        TypeError: `n_units` is True or False.
         ValueError: `mode` is none of the four, or `n_units` is not positive.
     """
     if mode not in ("sum", "mul", "ave", "concat"):
@@ -53,8 +52,6 @@ def get_bi_lstm_model(n_timesteps, mode="concat", *, n_units=20, learning_rate=0
             f"mode must be 'sum', 'mul', 'ave' or 'concat', not {mode!r};"
             " set the number of cells with n_units=20"
         )
-    if isinstance(n_units, bool):  # True would be taken for 1 cell
-        raise TypeError(f"n_units must be a number, not {n_units!r}")
     # Returns its output at every time step, not only at the last.
     lstm = layers.LSTM(n_units, return_sequences=True)
     model = keras.Sequential(

@@ -97,27 +97,20 @@ def main(options):
 
     known = get_known(options.timesteps, "lstm_back", "lstm_back_aligned")
     report(scores, known)
-    forward = scores[scores["model"] == "lstm_forw"]
-    n_accurate = (forward["accuracy"] >= 0.9).sum()
-    print(
-        f"lstm_forw gets 90% to 100% of the time steps right in {n_accurate} of {len(forward)} runs."
-    )
+    forward = scores[scores["model"] == "lstm_forw"]["accuracy"]
+    n_right = (forward >= 0.9).sum()
+    print(f"lstm_forw gets 90% or more of the steps right in {n_right} of {len(forward)} runs.")
 
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     for name, line in LINES.items():
         by_run = losses.pivot(index="update", columns="run", values=name)
         smooth = by_run.rolling(11, center=True, min_periods=min(11, len(by_run))).mean()
-        mean, error = smooth.mean(axis=1), smooth.sem(axis=1)
+        mean, errors = smooth.mean(axis=1), 2 * smooth.sem(axis=1)
         axes.plot(mean, label=name, linewidth=2, **line)
-        axes.fill_between(
-            mean.index, mean - 2 * error, mean + 2 * error, color=line["color"], alpha=0.2
-        )
-    axes.axhline(
-        known["step number alone"]["loss"], color="black", linewidth=0.9, label="step number alone"
-    )
-    axes.set_title(
-        f"Which way should an LSTM read? (runs: {options.runs}; bands: mean ± 2 standard errors)"
-    )
+        axes.fill_between(mean.index, mean - errors, mean + errors, color=line["color"], alpha=0.2)
+    baseline = "step number alone"
+    axes.axhline(known[baseline]["loss"], color="black", linewidth=0.9, label=baseline)
+    axes.set_title(f"Which way should an LSTM read? (runs: {options.runs}, ± 2 standard errors)")
     axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss, mean of 11 updates (nats)")
     axes.set_ylim(bottom=0)

@@ -41,18 +41,14 @@ def get_lstm_model(n_timesteps, backwards=False, *, n_units=20, learning_rate=0.
         the probabilities of label 1.
 
     Raises:
-        TypeError: `backwards` is not True or False, or `n_units` is True or False.
+        TypeError: `backwards` is not True or False.
         ValueError: `n_units` is not positive.
     """
-    # Without these checks, 20 would be taken for True, and True for 1 cell.
+    # Without this check, 20 would be taken for True.
     if not isinstance(backwards, bool):
         raise TypeError(
             f"backwards must be True or False, not {backwards!r};"
             " set the number of cells with n_units=20"
-        )
-    if isinstance(n_units, bool):
-        raise TypeError(
-            f"n_units must be a number, not {n_units!r}; set the direction with backwards=True"
         )
     model = keras.Sequential(
         [

@@ -20,7 +20,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
@@ -53,8 +52,8 @@ def measure(command):
 
 
 def describe(values):
-    """Return the median of some rounds (smallest to largest), as str."""
-    return f"{values.median():.3g} ({values.min():.3g} to {values.max():.3g})"
+    """Return the median of some rounds (smallest-largest), as str."""
+    return f"{values.median():.3g} ({values.min():.3g}-{values.max():.3g})"
 
 
 def main(options):
@@ -74,15 +73,13 @@ def main(options):
                     rows.append((script, framework, n_round, seconds))
     table = pd.DataFrame(rows, columns=["script", "framework", "round", "seconds"])
     seconds = table.groupby(["script", "framework"], sort=False).seconds
-    heading = f"Seconds of whole scripts, median (smallest to largest) of {options.runs} rounds:"
+    heading = f"Seconds of whole scripts, median (smallest-largest) of {options.runs} rounds:"
     print_block(heading, seconds.agg(describe).unstack(sort=False).rename_axis(None))
-
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     medians = seconds.median().replace(np.inf, np.nan).unstack(sort=False)
-    medians.plot.barh(ax=axes, colormap="cividis", ylabel="", xlabel="seconds, median of rounds")
-    axes.set_title("How long does a whole script take?")
-    axes.invert_yaxis()
-    save(options, figure, seconds=table)
+    looks = {"rot": 10, "fontsize": 8, "figsize": (8, 4.5), "colormap": "cividis", "xlabel": ""}
+    title = f"How long does a whole script take? (median of {options.runs} rounds)"
+    axes = medians.plot.bar(title=title, ylabel="seconds", **looks)
+    save(options, axes.figure, seconds=table)
 
 
 if __name__ == "__main__":

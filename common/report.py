@@ -77,7 +77,7 @@ def report(scores, known):
         cells |= {name: f"{of_name[measure]:.3f}" for name, of_name in known.items()}
         table[heading] = cells
     minus_first = {name: with_interval(losses[name] - losses[names[0]], "+") for name in names[1:]}
-    table[f"minus {names[0]}"] = pd.Series(minus_first)
+    table[f"loss minus {names[0]}"] = pd.Series(minus_first)
     print(f"On 1,000 new sequences ({describe_runs(len(by_run))}):")
     print(table.fillna("").to_string())
 

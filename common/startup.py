@@ -58,12 +58,8 @@ def load_keras(n_threads):
     """
     if "keras" in sys.modules:
         return
-    others = "TF_CLI_", "TF_VAR_"  # variables of Terraform
-    set_by_user = [
-        name
-        for name in os.environ
-        if name.startswith(("TF_", "XLA_", "KERAS_")) and not name.startswith(others)
-    ]
+    of_user = re.compile("XLA_|KERAS_|TF_(?!CLI_|VAR_)")  # TF_CLI_ and TF_VAR_ are Terraform's
+    is_quiet = not any(map(of_user.match, os.environ))
     # TensorFlow and XLA read these when they are loaded; what the user has set stays.
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -74,7 +70,7 @@ def load_keras(n_threads):
     # Loading creates hundreds of thousands of objects that stay to the end. The garbage collector
     # would search them again and again, for more than a second in all.
     gc.disable()
-    with contextlib.nullcontext() if set_by_user else turn_stderr_away():
+    with turn_stderr_away() if is_quiet else contextlib.nullcontext():
         import keras
 
         if keras.config.backend() == "tensorflow":

@@ -333,13 +333,13 @@ def _show_progress(results, n_results, tasks):
 
 def _tabulate_losses(models, trainings, results):
     """Return a row for each of the trainings (run, rate) and update, a column for each model."""
-    tables = []
-    for run, learning_rate in trainings:
-        losses = {name: pd.Series(results[name, run, learning_rate][0]) for name in models}
-        table = pd.DataFrame(losses).rename_axis("update").reset_index()
-        table["update"] += 1
-        tables.append(table.assign(run=run, learning_rate=learning_rate))
-    return pd.concat(tables, ignore_index=True)[["run", "learning_rate", "update", *models]]
+    tables = {
+        training: pd.DataFrame({name: pd.Series(results[name, *training][0]) for name in models})
+        for training in trainings
+    }
+    losses = pd.concat(tables, names=["run", "learning_rate", "update"]).reset_index()
+    losses["update"] += 1
+    return losses
 
 
 def _tabulate_scores(models, trainings, results):

@@ -58,54 +58,34 @@ def test_no_result_is_typed_by_hand(name):
 def test_what_is_kept_fits_a_page():
     printed = {file.stem: file.read_text(encoding="utf-8") for file in pages.PRINTED.glob("*")}
     kept = {name.rpartition("_seed")[0] for name in printed}
-    assert kept == set(refresh.SCRIPTS | refresh.LONG)
+    assert kept == set(refresh.COMMANDS)
     for name, text in printed.items():
         assert max(map(len, text.splitlines())) <= 80, name
         assert not re.search(r"[\r\x08\x1b]|/(home|root|tmp|Users)/|\\Users", text), name
 
 
-@pytest.fixture
-def some(tmp_path, monkeypatch):
+def test_a_page_is_filled(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "PRINTED", tmp_path)
-    (tmp_path / "some_seed0.txt").write_text(
-        "First, ± 1:\n   loss\na  0.1\nb  0.2\n\nSecond:\nc  0.3\n\nSecond (again): d\n"
-    )
-
-
-@pytest.mark.usefixtures("some")
-@pytest.mark.parametrize(
-    ("marker", "shown"),
-    [
-        ("printed some_seed0: First", "First, ± 1:\n   loss\na  0.1\nb  0.2"),
-        (
-            "printed some_seed0: Second (; First,",
-            "Second (again): d\n\nFirst, ± 1:\n   loss\na  0.1\nb  0.2",
-        ),
-        ("lines some_seed0: loss; b", "   loss\nb  0.2"),
-        ("lines some_seed0: Second", "Second:\nSecond (again): d"),
-    ],
-)
-def test_a_page_is_filled(marker, shown):
-    page = "Before.\n\n<!-- {} -->\n{}<!-- end -->\n\nAfter ± 3.\n"
-    filled = page.format(marker, f"```text\n{shown}\n```\n")
-    assert pages.fill(page.format(marker, "")) == filled
-    assert pages.fill(page.format(marker, "```text\nold\n```\n")) == filled == pages.fill(filled)
-
-
-@pytest.mark.usefixtures("some")
-@pytest.mark.parametrize(
-    ("page", "problem"),
-    [
-        ("<!-- printed other_seed0 -->\n<!-- end -->", "no docs/printed/other_seed0.txt"),
-        ("<!-- printed some_seed0: a; x -->\n<!-- end -->", "0 parts of some_seed0.txt .* 'x'"),
-        ("<!-- printed some_seed0: Second -->\n<!-- end -->", "2 parts of some_seed0.txt"),
-        ("<!-- printed some_seed0 -->\n```text\nold\n```\n", "<!-- printed some_seed0 --> is not"),
-        ("<!-- printed some_seed0 -->\nBy hand.\n<!-- end -->", "<!-- printed some_seed0 --> is"),
-    ],
-)
-def test_a_marker_that_cannot_be_filled(page, problem):
-    with pytest.raises(ValueError, match=problem):
-        pages.fill(page)
+    printed = "First, ± 1:\n  loss\na  0.1\n\nSecond:\nb  0.2\n\nSecond (again)\n"
+    (tmp_path / "some_seed0.txt").write_text(printed, encoding="utf-8")
+    page = "Before.\n<!-- {} -->\n{}<!-- end -->\nAfter.\n"
+    for marker, shown in {
+        "printed some_seed0": printed,
+        "printed some_seed0: Second:; First": "Second:\nb  0.2\n\nFirst, ± 1:\n  loss\na  0.1\n",
+        "lines some_seed0: loss; Second": "  loss\nSecond:\nSecond (again)\n",
+    }.items():
+        filled = page.format(marker, f"```text\n{shown}```\n")
+        assert pages.fill(page.format(marker, "")) == filled == pages.fill(filled)
+        assert pages.fill(page.format(marker, "```text\nold\n```\n")) == filled
+    for marker, block, problem in [
+        ("printed other_seed0", "", "no docs/printed/other_seed0.txt"),
+        ("printed some_seed0: First; x", "", "0 parts of some_seed0.txt .* 'x'"),
+        ("printed some_seed0: Second", "", "2 parts of some_seed0.txt .* 'Second'"),
+        ("printed some_seed0", "Typed.\n", "marker <!-- printed some_seed0 --> is not followed"),
+        ("lines some_seed0: a -->\n<!-- printed some_seed0", "", "marker <!-- lines some_seed0"),
+    ]:
+        with pytest.raises(ValueError, match=problem):
+            pages.fill(page.format(marker, block))
 
 
 # Links.
@@ -128,13 +108,9 @@ def test_links(page):
         linked = (page.parent / file).resolve() if file else page
         assert linked.exists(), target
         assert not anchor or anchor in anchors(linked), target
-
-
-def test_pages_are_linked_from_readme_and_back():
-    for page in PAGES:
-        if page.name != "README.md":
-            assert f"]({page.relative_to(ROOT).as_posix()}" in PAGES[ROOT / "README.md"]
-            assert re.search(r"\]\((\.\./)?README\.md\)", PAGES[page].split("##")[0])
+    if page.name != "README.md":
+        assert f"]({page.relative_to(ROOT).as_posix()}" in PAGES[ROOT / "README.md"]
+        assert re.search(r"\]\((\.\./)?README\.md\)", PAGES[page].split("##")[0])
 
 
 def test_every_file_is_linked_or_stands_in_a_command():

@@ -88,7 +88,7 @@ BAD = {  # what is in the file, and what the message must name
     "no recording": ("id,kind,x\na,up,1\n", ["no column 'recording'", "id, kind, x"]),
     "no label": ("recording,speaker,x\na,up,1\n", ["no column 'kind'", "speaker"]),
     "no number": (GOOD.replace("-1,1e2", "-1,1e2x"), ["column 'y', row 3", "'1e2x'"]),
-    "decimal commas": (GOOD.replace(",", ";").replace(".", ","), ["column 'y', row 2", "'2,5'"]),
+    "decimal commas": (GOOD.replace(",", ";").replace(".", ","), ["column 'x', row 6", "'0,5'"]),
     "after a blank line": (GOOD.replace("0.5,0", "O.5,0"), ["column 'x', row 6", "'O.5'"]),
     "no value": (GOOD.replace("3,4", "3,"), ["column 'y', row 4", "empty"]),
     "a short row": (GOOD.replace("3,4", "3"), ["column 'y', row 4", "empty"]),

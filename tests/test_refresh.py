@@ -9,10 +9,10 @@ SCRIPT = """
 import sys
 from pathlib import Path
 
-*_, seed, _, output = sys.argv
+_, *options, _, seed, _, output = sys.argv
 Path(output).mkdir(parents=True, exist_ok=True)
 Path(output, "some.png").write_bytes(bytes(100))
-print("Answer:", *sys.argv[1:3], "of seed", seed)
+print("Answer:", *options, "of seed", seed)
 print("Saved", Path(output, "some.png"))
 """
 
@@ -39,6 +39,7 @@ def test_all_is_kept_or_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "PRINTED", docs / "printed")
     scripts = {"some": "some", "other": "some --a 1", "broken": "broken"}
     monkeypatch.setattr(refresh, "SCRIPTS", scripts)
+    monkeypatch.setattr(refresh, "COMMANDS", scripts)
 
     def run(*arguments):
         command = ["refresh.py", "--output", str(tmp_path / "results"), *arguments]
@@ -46,19 +47,19 @@ def test_all_is_kept_or_nothing(tmp_path, monkeypatch):
         refresh.main()
         return {path.name: path.read_text() for path in docs.glob("printed/*")}
 
-    with pytest.raises(SystemExit, match="broken ended with status 1"):
+    with pytest.raises(SystemExit, match="broken --seed 0 ended with status 1"):
         run()
     monkeypatch.setattr(refresh, "LARGEST_FIGURE", 99)
     with pytest.raises(SystemExit, match="larger than 99 bytes"):
         run("some")
     assert [*docs.rglob("*")] == [figure.parent]
     monkeypatch.setattr(refresh, "LARGEST_FIGURE", 100)
-    printed = {"some_seed0.txt": "Answer: --seed 0 of seed 0\n"}
+    printed = {"some_seed0.txt": "Answer: of seed 0\n"}
     assert run("some") == printed
-    assert "```text\nAnswer: --seed 0 of seed 0\n```" in readme.read_text()
+    assert "```text\nAnswer: of seed 0\n```" in readme.read_text()
     figure.unlink()
-    printed["other_seed1.txt"] = "Answer: --a 1 of seed 1\n"
-    assert run("other", "--seed", "1") == printed
+    printed["other_seed1.txt"] = "Answer: --a 1 --b 2 of seed 1\n"
+    assert run("other", "--seed", "1", "--b", "2") == printed
     run("other")  # has a figure of the same name as the first
     assert not figure.exists()
     with pytest.raises(SystemExit):

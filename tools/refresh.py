@@ -4,12 +4,14 @@
     python -m tools.refresh --all             the long ones as well
     python -m tools.refresh compare_cells     this one alone, or several
     python -m tools.refresh --seed 1          with another seed; the figures stay those of seed 0
+    python -m tools.refresh whole_scripts --python-jax PATH     with an option of the script
 
 Each script runs with the command that stands beside its results on the pages. What it prints goes
 to docs/printed/<script>_seed0.txt, without progress bars and names of files, and from there into
 the pages (tools/pages.py). If a script fails, or a figure is too large, nothing changes but the
 folder `--output`, which holds the scripts' own files. It takes about half an hour on 2 CPU cores,
-and with `--all` more than an hour.
+and with `--all` more than an hour. What measures times (`update_cost`, `whole_scripts`) runs only
+where it is named: on a machine that does nothing else.
 """
 
 import argparse
@@ -49,27 +51,35 @@ LONG = {  # only with --all, or where they are named
     " --learning-rate 0.0001 0.0003 0.001 0.003 0.01 0.03 0.1 0.3 1 3",
     "interval_coverage": "benchmarks.interval_coverage",
 }
+TIMES = {  # only where they are named
+    "update_cost": "benchmarks.update_cost",
+    "whole_scripts": "benchmarks.whole_scripts",
+}
+COMMANDS = SCRIPTS | LONG | TIMES
 LARGEST_FIGURE = 250_000  # bytes
 # A line of Keras' progress bar: the steps, the bar, the times, and what `fit` has measured.
 PROGRESS = re.compile(r"(?m)^ *(\d+/\d+) ━+ \S+ \S+/\w+")
 
 
-def run_script(command, seed, output):
+def run_script(command, output):
     """Run a script; return what it has printed.
+
+    Args:
+        command: list of str, the script's module and its options.
+        output: Path of the folder for its files.
 
     Raises:
         SystemExit: the script has failed.
     """
-    module, *options = command.split()
     settings = {"PYTHONIOENCODING": "utf-8", "COLUMNS": "80"}
     process = subprocess.run(
-        [sys.executable, "-m", module, *options, "--seed", str(seed), "--output", output],
+        [sys.executable, "-m", *command, "--output", output],
         cwd=pages.ROOT,
         env=os.environ | settings,
         stdout=subprocess.PIPE,
     )
     if process.returncode != 0:
-        sys.exit(f"refresh.py: error: {command} ended with status {process.returncode}")
+        sys.exit(f"refresh.py: error: {' '.join(command)} ended with status {process.returncode}")
     return process.stdout.decode("utf-8").replace(os.linesep, "\n")
 
 
@@ -89,21 +99,23 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    known = SCRIPTS | LONG
-    parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help=f"of {', '.join(known)}")
+    scripts = ", ".join(COMMANDS)
+    parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help=f"of {scripts}")
     parser.add_argument("--seed", type=int, default=0, help="of all scripts (default: 0)")
     parser.add_argument("--output", default="results", help="folder (default: results)")
     parser.add_argument("--all", action="store_true", help="the long scripts as well")
-    arguments = parser.parse_args()
-    names = arguments.scripts or (known if arguments.all else SCRIPTS)
-    if unknown := set(names) - set(known):
-        parser.error(f"argument SCRIPT: {unknown.pop()!r} is not one of {', '.join(known)}")
+    arguments, others = parser.parse_known_args()
+    names = arguments.scripts or (SCRIPTS | (LONG if arguments.all else {}))
+    if unknown := set(names) - set(COMMANDS):
+        parser.error(f"argument SCRIPT: {unknown.pop()!r} is not one of {scripts}")
+    others += ["--seed", str(arguments.seed)]
     output, printed, figures = Path(arguments.output).resolve() / f"seed{arguments.seed}", {}, []
     for name in names:
+        module, *options = COMMANDS[name].split()
         # The recipe has the files of bilstm: in a folder of its own.
-        folder = output if known[name].split()[0].endswith(name) else output / name
+        folder = output if module.endswith(name) else output / name
         before = sum(os.times()[2:4])
-        printed[name] = clean(run_script(known[name], arguments.seed, folder))
+        printed[name] = clean(run_script([module, *options, *others], folder))
         print(f"{name}: {sum(os.times()[2:4]) - before:.0f} processor seconds", flush=True)
         figures += folder.glob(f"{name}*.png")
     for figure in figures:
@@ -113,7 +125,7 @@ def main():
     for name, text in printed.items():
         file = pages.PRINTED / f"{name}_seed{arguments.seed}.txt"
         file.write_text(text, encoding="utf-8")
-    for figure in figures if arguments.seed == 0 else []:
+    for figure in figures :
         shutil.copy(figure, pages.ROOT / "docs" / "figures")
     print("Pages that have changed:", *(pages.fill_pages() or ["none"]))
 

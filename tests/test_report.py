@@ -1,0 +1,103 @@
+"""The front's table and its sentence: intervals against SciPy, hand-made scores, odd ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from common.report import describe_runs, interval, report, with_interval
+
+KNOWN = {"step number alone": {"loss": 0.25, "accuracy": 0.875, "sequence_accuracy": 0.5}}
+
+
+def around(mean, half, n_runs=12):
+    """Return values whose 95% interval reaches so far to both sides of their mean."""
+    values = np.resize([-1.0, 1.0], n_runs)
+    return mean + values * half / (stats.sem(values) * stats.t.ppf(0.975, n_runs - 1))
+
+
+@pytest.mark.parametrize("n_runs", [10, 11, 300])
+def test_interval_is_students(n_runs):
+    values = np.random.default_rng(n_runs).normal(size=(n_runs, 3))
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    np.testing.assert_allclose(interval(values), expected, rtol=1e-9)
+
+
+def test_other_intervals():
+    """Of fewer than ten runs the range; of shares within 0 to 1."""
+    assert np.transpose(interval([[3, 0], [1, 5], [2, 1]])).tolist() == [[1, 3], [0, 5]]
+    shares = [1.0] * 11 + [0.9]
+    assert interval(shares)[1] > 1 and interval(shares, share=True)[1] == 1
+    assert interval(np.subtract(1, shares), share=True)[0] == 0
+
+
+def test_values_in_print():
+    assert with_interval(around(0.5, 0.0123)) == "0.500 ± 0.012"
+    assert with_interval(around(0.5, 0.0123), "+") == "+0.500 ± 0.012"
+    assert with_interval([0.25, 0.75, 0.5]) == "0.250 to 0.750"
+    assert with_interval([0.25]) == "0.250"
+    assert with_interval(around(-1e-9, 0.1)) == "0.000 ± 0.100"
+    assert with_interval(around(0.98, 0.03), share=True) == "0.980 (0.950 to 1.000)"
+    assert with_interval(around(0.02, 0.03), share=True) == "0.020 (0.000 to 0.050)"
+    assert with_interval(around(0.5, 0.03), share=True) == "0.500 ± 0.030"
+    assert with_interval([0.5, np.nan, np.inf]) == "2 of 3 not finite"
+    assert [describe_runs(n_runs) for n_runs in (1, 9, 10)] == [
+        "one run",
+        "smallest to largest of 9 runs",
+        "mean of 10 runs, 95% interval",
+    ]
+
+
+def print_report(capsys, n_runs=12, **losses):
+    """Report models by their losses, the runs in any order; return the lines that are printed."""
+    columns = ["model", "run", "learning_rate", "loss", "accuracy"]
+    rows = [
+        (model, run, 0.001, loss, 1 - loss)
+        for model, of_runs in losses.items()
+        for run, loss in sorted(enumerate(of_runs[:n_runs], 1), reverse=model == "a")
+    ]
+    report(pd.DataFrame(rows, columns=columns), KNOWN)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    return [" ".join(line.split()) for line in lines]
+
+
+FIRST = around(0.3, 0.05)
+LOW = FIRST[::-1] - 0.2 + around(0, 0.02)  # the noise of the first, in other runs
+
+
+def test_table_and_answer(capsys):
+    """Differences are paired by run."""
+    difference = with_interval(LOW - FIRST, "+")
+    assert print_report(capsys, a=FIRST, b=LOW, c=FIRST + 0.1) == [
+        "On 1,000 new sequences (mean of 12 runs, 95% interval):",
+        "test loss accuracy minus a",
+        "a 0.300 ± 0.050 0.700 ± 0.050",
+        f"b {with_interval(LOW)} 0.900 ± 0.030 {difference}",
+        "c 0.400 ± 0.050 0.600 ± 0.050 +0.100 ± 0.000",
+        "step number alone 0.250 0.875",
+        "Answer, at a learning rate of 0.001:",
+        f"b has the lowest test loss; a has {difference[1:]} more.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("losses", "n_runs", "answer"),
+    [
+        ({"b": FIRST + 0.001}, 12, "a has the lowest test loss; b has 0.001 ± 0.000 more."),
+        (
+            {"b": FIRST[::-1] + 0.02},
+            12,
+            "a and b have the lowest test loss, with no clear difference.",
+        ),
+        (
+            {"b": FIRST + 0.1, "c": np.append(np.nan, [0.0] * 11)},  # no mean, so not the lowest
+            12,
+            "a has the lowest test loss; b has 0.100 ± 0.000 more.",
+        ),
+        ({"b": LOW}, 9, "b has the lowest mean test loss; for a verdict, take --runs 10."),
+        ({"b": LOW}, 1, "b has the lowest mean test loss; for a verdict, take --runs 10."),
+    ],
+)
+def test_answers(losses, n_runs, answer, capsys):
+    assert print_report(capsys, n_runs, a=FIRST, **losses)[-1] == answer

@@ -1,0 +1,33 @@
+"""The data of a run, and averages of losses."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from data import get_sequences
+from extensions.shared.training import average_losses, make_get_data
+
+
+def test_test_data_do_not_depend_on_the_number_of_training_sequences():
+    draw = partial(get_sequences, n_timesteps=3)
+    few, many = (
+        make_get_data(draw, n_train, n_test=5)(np.random.default_rng(1)) for n_train in (2, 4)
+    )
+    assert [len(arrays[0]) for arrays in (*few, *many)] == [2, 5, 4, 5]
+    np.testing.assert_array_equal(few[1][0], many[1][0])
+    assert not np.isin(few[1][0], many[0][0]).any()  # and are no training sequences
+
+
+def test_averages_of_stretches():
+    """Of 100 updates in 3 stretches, up to 1, 10 and 100; each training has its own."""
+    tables = [
+        pd.DataFrame({"run": run, "learning_rate": 0.1, "update": np.arange(1, 101)})
+        for run in (1, 2)
+    ]
+    losses = pd.concat(tables)
+    losses["a"] = losses.run * losses["update"]
+    found = average_losses(losses, 3)
+    assert found.columns.tolist() == losses.columns.tolist()
+    assert found["update"].tolist() == [1, 10, 100] * 2
+    assert found.a.tolist() == [1, 6, 55.5, 2, 12, 111]  # 6 is the mean of 2 to 10
