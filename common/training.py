@@ -56,7 +56,9 @@ def train_model(model, X, y=None, batch_size=1, sample_weight=None):
         )
     arrays = _as_tensors(X, y, sample_weight)
     train, _ = _compile_training(model, arrays[0], batch_size)
-    return train(None, *arrays).numpy()
+    losses = train(None, *arrays).numpy()
+    model.optimizer.finalize_variable_values(model.trainable_variables)  # averages, as `fit` does
+    return losses
 
 
 def _compile_training(model, inputs, batch_size):
@@ -209,7 +211,7 @@ def train_runs(
         train, (inputs, *expected) = get_data(make_rng(run))
         return _as_tensors(*train), _as_tensors(inputs)[0], expected
 
-    def train_once(train, predict, run, learning_rate, data):
+    def train_once(model, train, predict, run, learning_rate, data):
         """Make one training; return its losses, and its scores, a list of dicts."""
         arrays, inputs, expected = data
         rng = make_rng(run, 1)  # `get_data` may spawn (run, 0)
@@ -223,6 +225,8 @@ def train_runs(
                 order = rng.permutation(len(arrays[0]))
             of_run = [tf.gather(array, order) for array in arrays] if shuffle else arrays
             losses = np.append(losses, train(tf.constant(of_pass), *of_run).numpy())
+            if n_pass == n_epochs - 1:
+                model.optimizer.finalize_variable_values(model.trainable_variables)
             scores.append({"update": len(losses), **score(*expected, predict(inputs).numpy())})
             if stop and stop(losses):
                 break
@@ -236,7 +240,7 @@ def train_runs(
                 if stopped.is_set():
                     return
                 begin(of_run)
-                result = train_once(train, predict, run, learning_rate, data)
+                result = train_once(model, train, predict, run, learning_rate, data)
                 if after:
                     after(name, run, learning_rate, model)
                 results[name, run, learning_rate] = result
@@ -354,15 +358,31 @@ def _tabulate_scores(models, trainings, results):
 
 def _as_tensors(X, y=None, sample_weight=None):
     """Convert arrays as `fit` does: floats to Keras' float type, others as they are."""
-    arrays = [np.asarray(array) for array in (X, y, sample_weight) if array is not None]
-    lengths = [len(array) for array in arrays]
+    given = {"X": X, "y": y, "sample_weight": sample_weight}
+    arrays = {name: _as_array(name, of) for name, of in given.items() if of is not None}
+    lengths = [len(array) for array in arrays.values()]
     if min(lengths) == 0 or len(set(lengths)) > 1:
-        raise ValueError(f"X, y and sample_weight must be of one length, 1 or more, not {lengths}")
+        several = "; for a model with several inputs use `fit`" if isinstance(X, list) else ""
+        names = ", ".join(arrays)
+        raise ValueError(f"{names} must be of one length, 1 or more, not {lengths}{several}")
     floats = keras.config.floatx()
     return [
         tf.convert_to_tensor(array, floats if np.issubdtype(array.dtype, np.floating) else None)
-        for array in arrays
+        for array in arrays.values()
     ]
+
+
+def _as_array(name, values):
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError(
+            f"{name} has sequences of different length: pad them to one length, for example with"
+            " keras.utils.pad_sequences, and mask the padding"
+        ) from None
+    if array.dtype.kind in "OSU":
+        raise ValueError(f"{name} must hold numbers, not {array.dtype}: give each class a number")
+    return array
 
 
 def _check_count(name, value):

@@ -284,7 +284,7 @@ def report_rates(compared, options):
     pairs = [pair for pair in PAIRS if set(pair) <= set(four.model)]
     report(four, pairs, {}, measures=(BY, "loss"))
     perfect = (four.accuracy_on_100 == 1).groupby([four["view"], four.model], sort=False).sum()
-    print_block("Runs that get all of 100 sequences right:", perfect.unstack("model", sort=False))
+    print_block("Runs that get all of 100 sequences right:", perfect.unstack("view", sort=False))
     return four
 
 

@@ -212,9 +212,7 @@ def draw_models(by_step, by_held, n_timesteps):
     following.set(xlabel="time step", ylabel="correlation of cell state and sum")
     draw_means(held, by_held.assign(x=by_held.cell), "x", "accuracy", by="cell")
     draw_known(held, {"step number alone": score_step_number(n_timesteps)}, "accuracy")
-    held.set(
-        xlim=(-0.5, 2.5), xticks=[], xlabel="held at its mean: see the legend", ylabel="accuracy"
-    )
+    held.set(xlim=(-0.5, 2.5), xlabel="held at its mean", ylabel="accuracy")
     title = "Is the sum kept by one cell, which the model cannot do without?"
     finish(figure, title, describe_runs(by_held.run.max()))
     return figure

@@ -68,40 +68,49 @@ def test_scores_after_so_many_updates_and_ten_times_as_many(batch_size, monkeypa
 NOISE = np.resize([-0.001, 0.001], 10)  # of ten runs
 
 
-def make_differences(setting, **means):
-    """Return differences from scores of ten runs, with noise but in `lstm_forw`."""
+def tabulate_verdicts(**means):
+    """Return the verdicts on scores of ten runs, with noise but in `lstm_forw`.
+
+    Args:
+        **means: of each model, a dict of setting to test loss.
+    """
     rows = [
         (setting, 60, "at 0.001", model, run, mean + NOISE[run] * (model != "lstm_forw"))
-        for model, mean in means.items()
+        for model, of_settings in means.items()
+        for setting, mean in of_settings.items()
         for run in range(10)
     ]
     columns = ["setting", "update", "view", "model", "run", "loss"]
-    return compare_settings.subtract(pd.DataFrame(rows, columns=columns))
+    differences = compare_settings.subtract(pd.DataFrame(rows, columns=columns))
+    return compare_settings.tabulate_verdicts(differences)
 
 
 def test_verdicts_of_the_pairs_that_were_trained():
-    differences = make_differences("some", bilstm_con=0.3, lstm_forw=0.5, gru_forw=0.5)
-    verdicts = compare_settings.tabulate_verdicts(differences)
+    verdicts = tabulate_verdicts(bilstm_con={"x": 0.3}, lstm_forw={"x": 0.5}, gru_forw={"x": 0.5})
     half = stats.t.ppf(0.975, 9) * stats.sem(NOISE)
     expected = [("bilstm_con", "lower", -0.2), ("gru_forw", "alike, to within 0.01", 0)]
-    for row, (one, verdict, mean) in zip(verdicts.itertuples(), expected, strict=True):
-        names = ("some", 60, "at 0.001", one, "lstm_forw", verdict)
-        assert row[1:7] == names
-        np.testing.assert_allclose(row[7:], [mean, mean - half, mean + half], atol=1e-12)
+    for row, (one, verdict, mean) in zip(verdicts.to_numpy(), expected, strict=True):
+        assert [*row[:6]] == ["x", 60, "at 0.001", one, "lstm_forw", verdict]
+        np.testing.assert_allclose([*row[6:]], [mean, mean - half, mean + half], atol=1e-12)
 
 
 def test_what_goes_against_the_claims(capsys):
-    right = {"lstm_forw": 0.5, "bilstm_con": 0.2, "gru_forw": 0.3, "rnn_forw": 0.6}
-    right |= {"bilstm_sum": 0.4, "bilstm_mul": 0.3, "bilstm_ave": 0.401}
-    wrong = right | {"bilstm_con": 0.7, "gru_forw": 0.501, "rnn_forw": 0.4}
-    differences = [make_differences("few", **right), make_differences("many", **wrong)]
-    compare_settings.print_verdicts(compare_settings.tabulate_verdicts(pd.concat(differences)))
+    verdicts = tabulate_verdicts(
+        lstm_forw={"few": 0.5, "many": 0.5},
+        bilstm_con={"few": 0.2, "many": 0.7},
+        gru_forw={"few": 0.3, "many": 0.501},
+        rnn_forw={"few": 0.6, "many": 0.4},
+        bilstm_sum={"few": 0.4, "many": 0.4},
+        bilstm_mul={"few": 0.3, "many": 0.3},
+        bilstm_ave={"few": 0.401, "many": 0.401},
+    )
+    compare_settings.print_verdicts(verdicts)
     counts, against, _ = capsys.readouterr().out.split("\n\n")
     assert [line.split() for line in counts.splitlines()[3:5]] == [
         ["C2:", "lower", "bilstm_con", "lstm_forw", "lower", "1"],
         ["higher", "1"],
     ]
-    # Which verdict on which pair in which setting, the names of the models where they are repeated.
+    # Names that a line shares with the line before are not repeated.
     assert [line.split() for line in against.splitlines()[3:]] == [
         ["bilstm_con", "lstm_forw", "many", "60", "+0.200", "higher"],
         ["gru_forw", "lstm_forw", "few", "60", "-0.200", "lower"],

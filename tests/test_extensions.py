@@ -1,4 +1,4 @@
-"""Stacked models, controls, and what compare_learning_rates and train_to_the_end answer."""
+"""Stacked models, and what train_to_the_end answers."""
 
 from types import SimpleNamespace
 
@@ -14,10 +14,9 @@ from common.choosing import View
 from common.figures import STYLES
 from common.floors import score_backward
 from data import get_sequences
-from extensions import compare_learning_rates, train_to_the_end
-from extensions.compare_cells import get_cell_model
+from extensions import train_to_the_end
+from extensions.shared.models import get_cell_model
 from extensions.compare_depths import get_stacked_model
-from extensions.compare_learning_rates import get_step_model, get_two_forward_model
 from lstm_forward import get_lstm_model
 
 
@@ -30,8 +29,6 @@ from lstm_forward import get_lstm_model
         (get_cell_model(10, layers.GRU, bidirectional=True), 2801),
         (get_stacked_model(10), 13_321),
         (get_stacked_model(10, 3), 23_081),
-        (get_two_forward_model(10), 3561),
-        (get_step_model(10), 1861),
     ],
 )
 def test_parameters(model, parameters):
@@ -53,33 +50,6 @@ def test_models_are_those_of_the_builders(model, expected):
     X, _ = get_sequences(3, 6, 0)
     model.set_weights(expected.get_weights())
     np.testing.assert_allclose(model(X), expected(X), atol=1e-6)
-
-
-@pytest.mark.parametrize("build", [get_two_forward_model, get_step_model])
-def test_controls_read_forward_alone(build):
-    X, _ = get_sequences(2, 10, 0)
-    changed = np.where(np.arange(10)[:, None] < 6, X, 0.5)
-    model = build(10, n_units=4)
-    before, after = np.asarray(model(X)), np.asarray(model(changed))
-    np.testing.assert_allclose(before[:, :6], after[:, :6], atol=1e-6)
-    assert np.abs(before[:, 6:] - after[:, 6:]).min() > 0
-
-
-def test_the_counting_model_is_given_the_step():
-    model = get_step_model(5, n_units=3)
-    inputs = keras.Model(model.input, model.get_layer(index=-2).input)(np.full((2, 5, 1), 0.3))
-    expected = [[[0.3, step] for step in (0.2, 0.4, 0.6, 0.8, 1)]] * 2
-    np.testing.assert_allclose(inputs, expected, atol=1e-6)
-
-
-def test_pairs_that_are_compared():
-    names = "bilstm_con lstm_back_aligned lstm_forw_twice lstm_forw_step gru_forw rnn_forw"
-    pairs = {(name, "lstm_forw") for name in names.split()}
-    pairs |= {(name, "bilstm_sum") for name in ("bilstm_mul", "bilstm_ave", "bilstm_con")}
-    pairs |= {(name, "bilstm_con") for name in ("bigru_con", "birnn_con")}
-    of_panels = compare_learning_rates.get_pairs().values()
-    assert {pair for of_panel in of_panels for pair in of_panel} == pairs
-    assert {name for pair in pairs for name in pair} == {*compare_learning_rates.get_models(4, 2)}
 
 
 def test_averages_along_the_training():

@@ -34,6 +34,25 @@ def test_history_holds_means_since_the_last_record(prepare):
     assert returned == pytest.approx([(each_update[:11].sum() * 2 + each_update[11]) / 23])
 
 
+def test_history_of_several_epochs_and_validation():
+    """Each epoch is as a `fit` of its own."""
+    model, expected = fresh_model(), fresh_model()
+    history, of_one = LossHistory(23, 2), LossHistory(23, 2)
+    options = {"batch_size": 2, "shuffle": False, "verbose": 0}
+    model.fit(X[:23], y[:23], epochs=3, validation_data=(X, y), callbacks=[history], **options)
+    losses = []
+    for _ in range(3):
+        expected.fit(X[:23], y[:23], callbacks=[of_one], **options)
+        losses.extend(of_one.losses)
+    assert history.updates.tolist() == [*range(1, 37)]
+    np.testing.assert_allclose(history.losses, losses, atol=1e-5)
+
+
+def test_history_names_what_it_was_not_told():
+    with pytest.raises(ValueError, match=r"expects 12 updates.*24 and batch_size 2; fit makes 9"):
+        fresh_model().fit(X, y, 2, validation_split=0.25, verbose=0, callbacks=[LossHistory(24, 2)])
+
+
 def test_fit_may_be_sped_up_later():
     """After `fit`, `evaluate` and `predict` have made functions for one batch at a time."""
     model, expected = (fresh_model() for _ in range(2))

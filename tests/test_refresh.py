@@ -11,7 +11,7 @@ from pathlib import Path
 
 _, *options, _, seed, _, output = sys.argv
 Path(output).mkdir(parents=True, exist_ok=True)
-Path(output, "some.png").write_bytes(bytes(100))
+Path(output, "some.png").write_text(" ".join([*options, seed]).ljust(100))
 print("Answer:", *options, "of seed", seed)
 print("Saved", Path(output, "some.png"))
 """
@@ -54,13 +54,15 @@ def test_all_is_kept_or_nothing(tmp_path, monkeypatch):
         run("some")
     assert [*docs.rglob("*")] == [figure.parent]
     monkeypatch.setattr(refresh, "LARGEST_FIGURE", 100)
-    printed = {"some_seed0.txt": "Answer: of seed 0\n"}
-    assert run("some") == printed
+    printed = {
+        "some_seed0.txt": "Answer: of seed 0\n",
+        "other_seed0.txt": "Answer: --a 1 of seed 0\n",
+    }
+    assert run("some", "other") == printed
+    assert figure.read_text().split() == ["0"]  # not that of the other
     assert "```text\nAnswer: of seed 0\n```" in readme.read_text()
-    figure.unlink()
-    printed["other_seed1.txt"] = "Answer: --a 1 --b 2 of seed 1\n"
-    assert run("other", "--seed", "1", "--b", "2") == printed
-    run("other")  # has a figure of the same name as the first
-    assert not figure.exists()
+    printed["some_seed1.txt"] = "Answer: --b 2 of seed 1\n"
+    assert run("some", "--seed", "1", "--b", "2") == printed
+    assert figure.read_text().split() == ["0"]
     with pytest.raises(SystemExit):
         run("another")

@@ -1,12 +1,14 @@
-"""The data of a run, and averages of losses."""
+"""The data of a run, averages of losses, and the time of an update."""
 
 from functools import partial
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from data import get_sequences
-from extensions.shared.training import average_losses, make_get_data
+from extensions.shared.models import get_cell_model
+from extensions.shared.training import average_losses, make_get_data, time_trainings
 
 
 def test_test_data_do_not_depend_on_the_number_of_training_sequences():
@@ -31,3 +33,14 @@ def test_averages_of_stretches():
     assert found.columns.tolist() == losses.columns.tolist()
     assert found["update"].tolist() == [1, 10, 100] * 2
     assert found.a.tolist() == [1, 6, 55.5, 2, 12, 111]  # 6 is the mean of 2 to 10
+
+
+@pytest.mark.usefixtures("without_xla")
+def test_trainings_are_timed():
+    models = {name: get_cell_model(3, n_units=2) for name in "ab"}
+    before = models["a"].get_weights()[0]
+    seconds = time_trainings(models, *get_sequences(12, 3, 0), batch_size=5, n_times=4)
+    assert list(seconds) == list(models)
+    for of_model in seconds.values():
+        assert of_model.shape == (4,) and 0 < of_model.min() < 0.2  # compiled before
+    assert np.abs(models["a"].get_weights()[0] - before).max() > 0

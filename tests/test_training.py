@@ -57,6 +57,11 @@ def regression_model():
     return build(*stack, layers.Dense(1), loss="mse", optimizer=momentum)
 
 
+def averaged_model():
+    averages = keras.optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=4)
+    return dense_model(optimizer=averages)
+
+
 def decayed_model():
     decay = keras.optimizers.schedules.CosineDecay(0.1, 6)
     return dense_model(optimizer=keras.optimizers.SGD(decay))
@@ -86,6 +91,7 @@ CASES = {
         regression_model,
         {"y": X.sum(1, float), "batch_size": 6, "sample_weight": X[:, 0, 0]},
     ),
+    "averages of the weights": (averaged_model, {"batch_size": 2}),
     "schedule of the optimizer": (decayed_model, {"batch_size": 4}),
     "no input shape": (partial(dense_model, inputs=()), {"batch_size": 8}),
 }
@@ -359,6 +365,12 @@ SHARED = dense_model()
         (lambda: train_model(dense_model(), X, y, 2.5), r"batch_size.*2\.5"),
         (lambda: train_model(dense_model(), X, y[:-1]), r"\[24, 23\]"),
         (lambda: train_model(dense_model(), X[:0], y[:0]), r"\[0, 0\]"),
+        (lambda: train_model(dense_model(), [X, X], y), "several inputs use `fit`"),
+        (
+            lambda: train_model(dense_model(), [X[0], X[0, :3]], y[:2]),
+            "X has sequences of diff.*pad",
+        ),
+        (lambda: train_model(dense_model(), X, np.full(y.shape, "yes")), "y must hold numbers"),
         (lambda: train_model(keras.Sequential([layers.Dense(1)]), X, y), "compiled"),
         (lambda: train_little(decayed_model()), "'m' has a schedule of its own.*hand train_runs a"),
         (lambda: train_runs({"a": SHARED, "b": SHARED}, get_data, score, [0.1]), "share layers"),

@@ -5,7 +5,6 @@ from argparse import Namespace
 import keras
 import numpy as np
 import pandas as pd
-import pytest
 
 from benchmarks import update_cost
 from data import get_sequences

@@ -15,16 +15,15 @@ def test_processes_that_end_and_that_fail(tmp_path, monkeypatch, capfd):
     """With small modules in place of the scripts. A framework without a Python takes no part."""
     commands = {"good": ("this", "--no-such-option"), "bad": ("no_such_module", "--help")}
     monkeypatch.setattr(whole_scripts, "COMMANDS", commands)
-    options = Namespace(runs=2, output=tmp_path, show=False, name="whole_scripts")
-    pythons = {"python_pytorch": sys.executable, "python_jax": None}
-    whole_scripts.main(Namespace(**pythons, **vars(options)))
+    options = Namespace(runs=2, python_pytorch=sys.executable, python_jax=None)
+    options.__dict__ |= {"output": tmp_path, "show": False, "name": "whole_scripts"}
+    whole_scripts.main(options)
     out, err = capfd.readouterr()
     assert "No module named no_such_module" in err
-    heading, frameworks, good, bad = out.split("\n\n")[0].splitlines()[-4:]
-    assert heading == "Seconds of whole scripts, median (smallest-largest) of 2 rounds:"
+    frameworks, good, bad = out.split("\n\n")[0].splitlines()[-3:]
     assert frameworks.split() == ["framework", "Keras", "PyTorch"]
-    assert "inf" not in good.split(maxsplit=3)[1] and good.endswith("inf (inf-inf)")
-    assert bad.startswith("bad") and "inf (inf-inf)" in bad
+    assert good.count("inf (inf-inf)") == 1 and good.endswith("inf (inf-inf)")
+    assert bad.count("inf (inf-inf)") == 2
     table = pd.read_csv(tmp_path / "whole_scripts_seconds.csv")
     assert table["round"].tolist() == [1] * 4 + [2] * 4
     assert 0 < table.seconds[0] < 60

@@ -125,7 +125,7 @@ def main():
     for name, text in printed.items():
         file = pages.PRINTED / f"{name}_seed{arguments.seed}.txt"
         file.write_text(text, encoding="utf-8")
-    for figure in figures :
+    for figure in figures if arguments.seed == 0 else []:
         shutil.copy(figure, pages.ROOT / "docs" / "figures")
     print("Pages that have changed:", *(pages.fill_pages() or ["none"]))
 
