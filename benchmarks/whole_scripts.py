@@ -68,7 +68,8 @@ def main(options):
             for script, (ours, theirs) in COMMANDS.items():
                 for framework, program in programs.items():
                     arguments = ours if framework == "Keras" else theirs
-                    seconds = measure([*program, *arguments.split(), "--output", folder])
+                    settings = ["--seed", str(options.seed), "--output", folder]
+                    seconds = measure([*program, *arguments.split(), *settings])
                     print(f"Round {n_round}: {script}, {framework}: {seconds:.1f} s", flush=True)
                     rows.append((script, framework, n_round, seconds))
     table = pd.DataFrame(rows, columns=["script", "framework", "round", "seconds"])

@@ -102,14 +102,15 @@ def train_and_predict(key, name, n_units, X, y, X_test):
     return losses, sigmoid(predict_logits(name, weights, X_test))
 
 
-def main(models, units, sequences, batch_size, runs, output):
+def main(models, units, sequences, batch_size, runs, seed, output):
     losses, scores = {}, {}
     for run in range(1, runs + 1):
-        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(run,)))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run,)))
         X, y = (a.reshape(-1, batch_size, 10, 1) for a in get_sequences(sequences, 10, rng))
         X_test, y_test = get_sequences(1000, 10, rng.spawn(1)[0])
         for name in models:
-            arrays = train_and_predict(jax.random.key(run), name, units, X, y, X_test)
+            key = jax.random.fold_in(jax.random.key(seed), run)
+            arrays = train_and_predict(key, name, units, X, y, X_test)
             losses[name, run], predicted = map(np.asarray, arrays)
             scores[name, run] = score_labels(y_test, predicted)
 
@@ -128,7 +129,8 @@ def main(models, units, sequences, batch_size, runs, output):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="+")
-    for option, default in {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1}.items():
+    settings = {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1, "seed": 0}
+    for option, default in settings.items():
         parser.add_argument(f"--{option}", type=int, default=default)
     parser.add_argument("--output", default="results")
     main(**vars(parser.parse_args()))

@@ -67,12 +67,12 @@ def train(model, X, y, batch_size=1, learning_rate=0.001, epsilon=1e-7):
     return losses
 
 
-def main(models, units, sequences, batch_size, runs, output):
+def main(models, units, sequences, batch_size, runs, seed, output):
     torch.set_num_threads(1)  # layers as small as these are faster on one core than on several
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     losses, scores = {}, {}
     for run in range(1, runs + 1):
-        rng = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(run,)))
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run,)))
         X, y = map(torch.tensor, get_sequences(sequences, 10, rng))
         X_test, y_test = get_sequences(1000, 10, rng.spawn(1)[0])
         for name in models:
@@ -97,7 +97,8 @@ def main(models, units, sequences, batch_size, runs, output):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("models", nargs="+")
-    for option, default in {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1}.items():
+    settings = {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1, "seed": 0}
+    for option, default in settings.items():
         parser.add_argument(f"--{option}", type=int, default=default)
     parser.add_argument("--output", default="results")
     main(**vars(parser.parse_args()))

@@ -205,7 +205,7 @@ def main(options):
     print_recordings(recordings, classes)
     models = get_models(options.units, steps, len(classes))
     one, both = (models[name].count_params() for name in ("forward", "bidirectional"))
-    print(f"Parameters of the models: one direction {one:,}, both directions {both:,}")
+    print(f"Parameters: {one:,} with one direction, {both:,} with both", end="\n\n")
     _, scores = train_by_options(
         models, get_data, score_both, options, n_epochs=options.epochs, shuffle=True
     )

@@ -18,6 +18,8 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     rates = 0.0003, 0.0006, 0.001, 0.002, 0.003, 0.006, 0.01, 0.02, 0.03, 0.06, 0.1
     options = start_script(__file__, __doc__, learning_rate=rates)
 
+from functools import partial
+
 import keras
 import numpy as np
 import pandas as pd
@@ -104,7 +106,6 @@ def draw_panels(scores, panels, y="loss", ylabel="test loss (nats)", **settings)
     for axes in figure.axes:
         axes.axvline(PUBLISHED_RATE, color="black", linewidth=0.9, linestyle=":")
         set_ticks(axes, [0.001, 0.01, 0.1])
-    figure.set_dpi(160)  # of the files that are not the first, too
     return figure
 
 
@@ -144,7 +145,10 @@ def main(options):
         conditions=f"median of {options.runs} runs, where more than half of them learn",
         ylim=(0, None),
     )
-    others = {"_cells.png": of_cells.savefig, "_updates.png": sooner.savefig}
+    others = {
+        "_cells.png": partial(of_cells.savefig, dpi=160),
+        "_updates.png": partial(sooner.savefig, dpi=160),
+    }
     save(options, figure, others, losses=average_losses(losses), scores=scores)
 
 

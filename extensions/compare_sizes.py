@@ -66,17 +66,13 @@ def report_sizes(views):
     Args:
         views: as for `average_sizes`.
     """
+    pairs = [("bidirectional", "forward")]
     for view, rows in average_sizes(views).groupby("view", sort=False):
         lengths = {f"{n:,} steps": of_length for n, of_length in rows.groupby("timesteps")}
-        tables = {
-            "Test loss": {name: tabulate_scores(rows, {}) for name, rows in lengths.items()},
-            "Differences in test loss": {
-                name: tabulate_differences(rows, [("bidirectional", "forward")])
-                for name, rows in lengths.items()
-            },
-        }
-        for heading, of_lengths in tables.items():
-            print_block(f"{heading}, mean of sizes, {view}:", pd.concat(of_lengths))
+        losses = {name: tabulate_scores(of_length, {}) for name, of_length in lengths.items()}
+        print_block(f"Test loss, mean of sizes, {view}:", pd.concat(losses))
+        differences = {name: tabulate_differences(lengths[name], pairs) for name in lengths}
+        print_block(f"Differences in test loss, mean of sizes, {view}:", pd.concat(differences))
 
 
 def main(options):

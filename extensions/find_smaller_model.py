@@ -9,7 +9,9 @@ per update, and smaller models, forward and bidirectional, with at most a tenth 
 parameters: on 50,000 sequences, ten or one per update, and on 10,000, one per update. Each is
 trained 10 times at the lesson's learning rate of 0.001, and 10 times at each of two rates, which
 then fall to 0 along half a cosine. An LSTM of one cell whose weights are set by hand
-(extensions/parts/counting_lstm.py) is compared with them.
+(extensions/parts/counting_lstm.py) is compared with them. "Near the limit" is the accuracy on the
+time steps whose sum so far is less than 0.001 from the limit, "far from it" on those with 0.03 or
+more.
 
 Which of the two helps, the larger rate or its decay? The recipe and three of the small models are
 also trained at six learning rates, once constant and once falling, 30 times each (the recipe 10
@@ -176,7 +178,7 @@ def train(models, plan, options):
     kinds = kinds.groupby([*KEYS[1:], "runs", "learning_rate"], sort=False).model.agg(list)
     tables = []
     for (n_sequences, batch_size, schedule, n_runs, rates), names in kinds.items():
-        print(f"{', '.join(names)}: {n_sequences:,} sequences, {batch_size} per update, {schedule}")
+        print(f"{n_sequences:,} sequences, {batch_size} per update, {schedule} rate")
         _, scores = train_runs(
             {name: models[name] for name in names},
             partial(draw_data, n_sequences=n_sequences, n_timesteps=options.timesteps),

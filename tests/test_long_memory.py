@@ -53,12 +53,20 @@ def test_each_model_goes_on_with_the_rates_at_which_half_of_the_runs_have_learne
 
 
 @pytest.mark.usefixtures("without_xla")
-@pytest.mark.parametrize(("name", "most"), [("RNN", 1500), ("LSTM", 1600)])
-def test_a_training_ends_when_it_has_learned(name, most, monkeypatch):
+@pytest.mark.parametrize(("bit", "most", "step"), [("middle", 1500, 1), ("start", 1600, 0)])
+def test_a_training_ends_when_it_has_learned(bit, most, step, monkeypatch):
     """At the first chunk, of at most 400 updates, by which it has; or at its largest number."""
+    steps = []
+
+    def draw(*sizes, bit_step, **settings):
+        steps.append(bit_step)
+        return get_marked_sequences(*sizes, bit_step=bit_step, **settings)
+
+    monkeypatch.setattr(long_memory, "get_marked_sequences", draw)
     monkeypatch.setattr(long_memory, "CHUNK", 400)
     options = Namespace(sequences=[1500, 1600], runs=1, units=5, seed=0, learning_rate=None)
-    scores = long_memory.train(3, name, "start", [0.03, 1e-9], options)
+    scores = long_memory.train(3, "LSTM", bit, [0.03, 1e-9], options)
+    assert set(steps) == {step}
     assert scores.columns[:3].tolist() == ["timesteps", "bit", "model"] and len(scores) == 2
     fast = scores[scores.learning_rate == 0.03]
     assert fast.updates_to_learn.between(200, 1500).all() and fast.loss.max() < 0.2

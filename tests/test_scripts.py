@@ -45,11 +45,11 @@ SCRIPTS = {  # small options, and the endings of the files
     "extensions.compare_variants": (MANY_RUNS, ".png _scores.csv"),
     "extensions.find_smaller_model": (
         MANY_RUNS.replace("--units 3", "--units 1 4"),
-        ".png _errors.csv _scores.csv",
+        ".png _schedules.png _scores.csv",
     ),
     "extensions.inside_lstm": (
         MANY_RUNS,
-        ".png _cells.csv _correlations.csv _steps.csv _sum.png",
+        ".png _cells.csv _steps.csv _sum.png",
     ),
     "extensions.long_memory": (
         f"{ONE_RUN} --runs 1".replace("--batch-size 2", ""),

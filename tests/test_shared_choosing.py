@@ -101,8 +101,9 @@ def test_the_last_test_of_a_stopped_training_counts():
     early = last.learning_rate == 0.001
     last["updates_to_learn"] = np.where(early, 8.0, 25.0)
     last["update"] = np.where(early, 9, 27)
-    last.loc[last.model.eq("b") & last.run.gt(1), "updates_to_learn"] = inf
-    before = [last[~early].assign(update=update, updates_to_learn=inf) for update in (9, 18)]
+    last.loc[last.model.eq("b") & ~(early & last.run.eq(1)), "updates_to_learn"] = inf
+    worse = last[~early].assign(updates_to_learn=inf, loss=1 - last.loss)
+    before = [worse.assign(update=update) for update in (9, 18)]
     scores = pd.concat([*before, last], ignore_index=True)
     choices = choosing.tabulate_choices(scores, by="updates_to_learn")
     assert choices.groupby("model").learning_rate.unique().map(list).to_dict() == {

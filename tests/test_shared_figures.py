@@ -60,12 +60,13 @@ def test_means_are_drawn_with_their_intervals(n_runs):
             np.testing.assert_allclose(ends, np.transpose(np.clip(interval(table), 0, 1)))
 
 
-def test_ticks_of_a_single_value_leave_the_axis_its_width():
-    _, axes = plt.subplots()
-    axes.plot([1000], [1], "o")
-    axes.set_xscale("log")
-    figures.set_ticks(axes, [1000])
-    axes.figure.canvas.draw()
-    low, high = axes.get_xlim()
+def test_a_single_value_leaves_the_panels_their_width():
+    rows = [(view, "a", run, 1000, 0.1 * run) for view in ("one", "other") for run in (1, 2)]
+    views = pd.DataFrame(rows, columns=["view", "model", "run", "size", "loss"])
+    figure = figures.draw(views, "size", title="Which?", xlabel="", ylabel="", xscale="log")
+    for axes in figure.axes:
+        figures.set_ticks(axes, [1000])
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_xlim()
     assert low < 1000 < high
-    assert [text.get_text() for text in axes.get_xticklabels()] == ["1,000"]
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["1,000"]

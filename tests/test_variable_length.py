@@ -93,19 +93,18 @@ def test_padding_never_counts(bidirectional):
     rng = np.random.default_rng(0)  # with a bias of 0, as Keras starts it, 0s leave no trace
     model.set_weights([rng.normal(size=weights.shape) for weights in model.get_weights()])
     X, y, weights = get_padded_sequences(8, 2, 6, 3)
-    padded = model.predict(X, verbose=0)
+    padded = np.asarray(model(X))
     lengths = weights.sum(axis=1).astype(int)
     for sequence, prediction, length in zip(X, padded, lengths, strict=True):
-        alone = model.predict(sequence[None, :length], verbose=0)
-        np.testing.assert_allclose(alone[0], prediction[:length], atol=1e-6)
+        alone = model(sequence[None, :length])[0]
+        np.testing.assert_allclose(alone, prediction[:length], atol=1e-6)
 
     # Loss and accuracy are means over the real steps alone.
     p, labels = padded[weights == 1].astype(float), y[weights == 1]
     expected = -np.log(np.where(labels == 1, p, 1 - p)).mean(), ((p > 0.5) == labels).mean()
     for some in (model, without_output_mask(model)):
-        for inputs, targets in ((X, y), change_padding(X, y, weights)):
-            scores = some.evaluate(inputs, targets, sample_weight=weights, verbose=0)
-            assert scores == pytest.approx(expected, abs=1e-5)
+        scores = some.evaluate(*change_padding(X, y, weights), sample_weight=weights, verbose=0)
+        assert scores == pytest.approx(expected, abs=1e-5)
 
     trained = []
     for inputs, targets in ((X, y), change_padding(X, y, weights)):

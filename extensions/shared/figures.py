@@ -5,7 +5,6 @@ from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FixedLocator
 
 from common.report import describe_runs, interval
 from extensions.shared.results import MEASURES
@@ -131,9 +130,7 @@ def draw_known(axes, known, measure="loss"):
 
 def set_ticks(axes, values):
     """Label some values of the horizontal axis, which may be logarithmic, and no others."""
-    # `set_xticks` would narrow the axis to its ticks, and to nothing if there is only one.
-    axes.xaxis.set_major_locator(FixedLocator(values))
-    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.set_xticks(values, [f"{value:,g}" for value in values])
     axes.minorticks_off()
 
 
