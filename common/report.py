@@ -81,12 +81,12 @@ def report(scores, known):
     print(f"On 1,000 new sequences ({describe_runs(len(by_run))}):")
     print(table.fillna("").to_string())
 
-    best, second = losses.mean().sort_values().index[:2]
+    best, second = losses.mean(skipna=False).sort_values().index[:2]  # NaN is last
     lead = losses[second] - losses[best]
     print(f"Answer, at a learning rate of {scores.learning_rate.iloc[0]:g}:")
     if len(by_run) < FEWEST_RUNS:
         print(f"{best} has the lowest mean test loss; for a verdict, take --runs {FEWEST_RUNS}.")
-    elif interval(lead)[0] > 0:
-        print(f"{best} has the lowest test loss; {second} has {with_interval(lead)} more.")
-    else:
+    elif np.isfinite(lead).all() and interval(lead)[0] <= 0:
         print(f"{best} and {second} have the lowest test loss, with no clear difference.")
+    else:
+        print(f"{best} has the lowest test loss; {second} has {with_interval(lead)} more.")

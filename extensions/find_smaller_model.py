@@ -285,6 +285,9 @@ def report_rates(compared, options):
     four["model"] = four.schedule + " " + four.rate
     pairs = [pair for pair in PAIRS if set(pair) <= set(four.model)]
     report(four, pairs, {}, measures=(BY, "loss"))
+    count = partial(with_interval, share=True)
+    shares = four.pivot_table(BY, "model", "view", count, sort=False)
+    print_block(f"Whole sequences right, of {N_TEST:,} (mean of runs, 95% interval):", shares)
     perfect = (four.accuracy_on_100 == 1).groupby([four["view"], four.model], sort=False).sum()
     print_block("Runs that get all of 100 sequences right:", perfect.unstack("view", sort=False))
     return four

@@ -182,8 +182,8 @@ def train_all(options):
         rates = options.learning_rate
         for n_timesteps in sorted(options.timesteps):
             if rates:
-                where = f"{n_timesteps} time steps, {len(rates)} learning rates"
-                print(f"Training {name}, the bit at the {bit}, {where}")
+                what = f"{n_timesteps} time steps, learning rates: {len(rates)}"
+                print(f"Training {name} (bit: {bit}), {what}")
                 tables.append(train(n_timesteps, name, bit, rates, options))
                 rates = find_useful_rates(tables[-1])
     return pd.concat(tables, ignore_index=True)
@@ -262,7 +262,7 @@ def main(options):
     keep = pd.Series({n: f"{expit(1) ** n:.1e}" for n in options.timesteps}).to_frame("share")
     print_block("Share of its cell state that an LSTM keeps before training, by steps:", keep)
     print_choices(scores, options.seed, "updates_to_learn")
-    print("Not tried with longer sequences: rates at which most runs failed with shorter ones.")
+    print("Not tried on longer sequences: rates at which most runs failed on shorter ones.")
     print(f"Learned: the mean loss of the last {WINDOW} updates is below {LEVEL:g} nats.\n")
     views = get_views(scores, options.seed, "updates_to_learn")
     report(views, min(options.sequences))

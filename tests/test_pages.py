@@ -72,7 +72,7 @@ def test_a_page_is_filled(tmp_path, monkeypatch):
     for marker, shown in {
         "printed some_seed0": printed,
         "printed some_seed0: Second:; First": "Second:\nb  0.2\n\nFirst, ± 1:\n  loss\na  0.1\n",
-        "lines some_seed0: loss; Second": "  loss\nSecond:\nSecond (again)\n",
+        "lines some_seed0: Second; loss": "  loss\nSecond:\nSecond (again)\n",
     }.items():
         filled = page.format(marker, f"```text\n{shown}```\n")
         assert pages.fill(page.format(marker, "")) == filled == pages.fill(filled)

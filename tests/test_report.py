@@ -71,7 +71,7 @@ def test_table_and_answer(capsys):
     difference = with_interval(LOW - FIRST, "+")
     assert print_report(capsys, a=FIRST, b=LOW, c=FIRST + 0.1) == [
         "On 1,000 new sequences (mean of 12 runs, 95% interval):",
-        "test loss accuracy minus a",
+        "test loss accuracy loss minus a",
         "a 0.300 ± 0.050 0.700 ± 0.050",
         f"b {with_interval(LOW)} 0.900 ± 0.030 {difference}",
         "c 0.400 ± 0.050 0.600 ± 0.050 +0.100 ± 0.000",

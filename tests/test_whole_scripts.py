@@ -13,7 +13,7 @@ from benchmarks import whole_scripts
 
 def test_processes_that_end_and_that_fail(tmp_path, monkeypatch, capfd):
     """With small modules in place of the scripts. A framework without a Python takes no part."""
-    commands = {"good": ("this", "--no-such-option"), "bad": ("no_such_module", "--help")}
+    commands = {"good": ("this", "--no-such-option"), "bad": ("no_such_module", "--no-such-option")}
     monkeypatch.setattr(whole_scripts, "COMMANDS", commands)
     options = Namespace(runs=2, seed=0, python_pytorch=sys.executable, python_jax=None)
     options.__dict__ |= {"output": tmp_path, "show": False, "name": "whole_scripts"}

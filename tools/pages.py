@@ -11,7 +11,8 @@ marker and `<!-- end -->`, in a fenced block. These are the markers:
                                                                next blank line
     <!-- lines lstm_forward_seed0: On 1,000 new sequences -->  the lines that begin so, alone
 
-Several beginnings, with `; ` between them, show several parts.
+Several beginnings, with `; ` between them, show several parts, or all lines that begin in one of
+these ways, in the order of the report: headings and some rows of their tables.
 """
 
 import argparse
@@ -43,13 +44,16 @@ def pick(kind, name, beginnings=None):
     printed = file.read_text(encoding="utf-8").strip("\n")
     if beginnings is None:
         return printed
-    parts, rest = [], r"(?:\n.+)*" if kind == "printed" else ""
+    parts, rest = {}, r"(?:\n.+)*" if kind == "printed" else ""
     for beginning in beginnings.split("; "):
-        found = re.findall(rf"^ *{re.escape(beginning)}.*{rest}", printed, flags=re.MULTILINE)
+        part = re.compile(rf"^ *{re.escape(beginning)}.*{rest}", flags=re.MULTILINE)
+        found = {found.start(): found[0] for found in part.finditer(printed)}
         if not found or (kind == "printed" and len(found) > 1):
             raise ValueError(f"{len(found)} parts of {file.name} begin with {beginning!r}")
-        parts += found
-    return ("\n\n" if kind == "printed" else "\n").join(parts)
+        parts |= found
+    if kind == "lines":
+        return "\n".join(parts[start] for start in sorted(parts))
+    return "\n\n".join(parts.values())
 
 
 def fill(text):

@@ -45,8 +45,8 @@ def report(views, pairs, known, title="", measures=("loss",)):
 
 def print_block(heading, table):
     """Print a heading and a DataFrame of str, in parts where it is wider than WIDTH."""
-    print(*textwrap.wrap(heading, WIDTH), table.fillna("").to_string(line_width=WIDTH), sep="\n")
-    print()
+    shown = table.fillna("").to_string(line_width=WIDTH).replace("\n\n", "\n")  # one block
+    print(*textwrap.wrap(heading, WIDTH), shown, sep="\n", end="\n\n")
 
 
 def tabulate_scores(rows, known):
