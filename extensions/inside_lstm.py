@@ -10,9 +10,10 @@ over the sequences, and then, to compare, with the state of each other cell held
 
 Expect a cell whose state has a correlation of about 0.97 or more with the sum at every step. But
 other cells follow the sum nearly as well, so that the model is hardly less right without that cell
-than without another. One figure shows a trained cell beside the cell of parts/counting_lstm.py,
-which is set by hand and does nothing but add; the other shows what all models have in common. It
-takes about 18 seconds on 2 CPU cores.
+than without another. (In tables and figures, "other cell" is the median of all but the best.) One
+figure shows a trained cell beside the cell of parts/counting_lstm.py, which is set by hand and does
+nothing but add; the other shows what all models have in common. It takes about 18 seconds on 2 CPU
+cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
@@ -241,7 +242,8 @@ def main(options):
     runs = describe_runs(options.runs)
     print_block(f"Correlation of a cell's state with the sum ({runs}):", table)
     by_held = summarize_models(cells)
-    rows, pairs = by_held.rename(columns={"cell": "model"}), [(BEST, OTHERS), (BEST, NONE)]
+    rows = by_held.rename(columns={"cell": "model"})
+    pairs = [(BEST, name) for name in (OTHERS, NONE) if name in set(rows.model)]
     print_block(f"Accuracy where a cell is held at its mean ({runs}):", tabulate_scores(rows, {}))
     print_block("Differences in accuracy:", tabulate_differences(rows, pairs, "accuracy"))
 

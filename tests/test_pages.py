@@ -68,17 +68,19 @@ def test_a_page_is_filled(tmp_path, monkeypatch):
     monkeypatch.setattr(pages, "PRINTED", tmp_path)
     printed = "First, ± 1:\n  loss\na  0.1\n\nSecond:\nb  0.2\n\nSecond (again)\n"
     (tmp_path / "some_seed0.txt").write_text(printed, encoding="utf-8")
+    (tmp_path / "some_seed1.txt").write_text("b  0.3\n", encoding="utf-8")
     page = "Before.\n<!-- {} -->\n{}<!-- end -->\nAfter.\n"
     for marker, shown in {
         "printed some_seed0": printed,
         "printed some_seed0: Second:; First": "Second:\nb  0.2\n\nFirst, ± 1:\n  loss\na  0.1\n",
         "lines some_seed0: Second; loss": "  loss\nSecond:\nSecond (again)\n",
+        "lines some: b": "b  0.2\n\nWith --seed 1:\nb  0.3\n",
     }.items():
         filled = page.format(marker, f"```text\n{shown}```\n")
         assert pages.fill(page.format(marker, "")) == filled == pages.fill(filled)
         assert pages.fill(page.format(marker, "```text\nold\n```\n")) == filled
     for marker, block, problem in [
-        ("printed other_seed0", "", "no docs/printed/other_seed0.txt"),
+        ("printed other", "", "no docs/printed/other_seed0.txt"),
         ("printed some_seed0: First; x", "", "0 parts of some_seed0.txt .* 'x'"),
         ("printed some_seed0: Second", "", "2 parts of some_seed0.txt .* 'Second'"),
         ("printed some_seed0", "Typed.\n", "marker <!-- printed some_seed0 --> is not followed"),

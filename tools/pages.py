@@ -12,7 +12,8 @@ marker and `<!-- end -->`, in a fenced block. These are the markers:
     <!-- lines lstm_forward_seed0: On 1,000 new sequences -->  the lines that begin so, alone
 
 Several beginnings, with `; ` between them, show several parts, or all lines that begin in one of
-these ways, in the order of the report: headings and some rows of their tables.
+these ways, in the order of the report: headings and some rows of their tables. A name without
+`_seed0` or `_seed1` shows the same of both seeds.
 """
 
 import argparse
@@ -32,12 +33,15 @@ def pick(kind, name, beginnings=None):
 
     Args:
         kind: `printed`, for parts that end before a blank line, or `lines`.
-        name: of a file in docs/printed, without its ending.
+        name: of a file in docs/printed, without its ending; or of a script, for both seeds.
         beginnings: None, or how the parts begin, with `; ` between them.
 
     Raises:
         ValueError: there is no such file or part, or more than one part begins so.
     """
+    if "_seed" not in name:
+        of_seeds = (pick(kind, f"{name}_seed{seed}", beginnings) for seed in (0, 1))
+        return "\n\nWith --seed 1:\n".join(of_seeds)
     file = PRINTED / f"{name}.txt"
     if not file.exists():
         raise ValueError(f"there is no docs/printed/{file.name}")
