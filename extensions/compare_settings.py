@@ -160,8 +160,10 @@ def print_verdicts(verdicts):
     of_pairs = [CLAIMS[pair] for pair in zip(verdicts.one, verdicts.other, strict=True)]
     verdicts = verdicts.join(pd.DataFrame(of_pairs, columns=["claim", "excluded"]))
     for view, rows in verdicts.groupby("view", sort=False):
-        counts = rows.groupby(["claim", "one", "other", "verdict"], sort=False).size()
-        print_block(f"Verdicts, one minus other, {view}:", counts.to_frame("comparisons"))
+        words = rows.verdict.str.replace(r",? \(?(to )?within .*", "", regex=True)
+        counts = rows.groupby(["claim", "one", "other", words], sort=False).size()
+        counts = counts.unstack(fill_value=0).rename_axis(columns=None)
+        print_block(f"Verdicts, one minus other, {view}:", counts)
         against = rows[[row.verdict in row.excluded for row in rows.itertuples()]]
         if len(against):
             against = against.set_index(["one", "other", "setting", "update"])

@@ -106,9 +106,12 @@ def test_what_goes_against_the_claims(capsys):
     )
     compare_settings.print_verdicts(verdicts)
     counts, against, _ = capsys.readouterr().out.split("\n\n")
-    assert [line.split() for line in counts.splitlines()[3:5]] == [
-        ["C2:", "lower", "bilstm_con", "lstm_forw", "lower", "1"],
-        ["higher", "1"],
+    _, words, _, *rows = [line.split() for line in counts.splitlines()]
+    assert words == ["lower", "higher"]
+    assert rows[0] == ["C2:", "lower", "bilstm_con", "lstm_forw", "1", "1"]
+    assert rows[3:5] == [
+        ["C4:", "nothing", "bilstm_con", "bilstm_sum", "1", "1"],
+        ["C4:", "higher", "bilstm_mul", "bilstm_sum", "2", "0"],
     ]
     # Names that a line shares with the line before are not repeated.
     assert [line.split() for line in against.splitlines()[3:]] == [
