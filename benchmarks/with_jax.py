@@ -8,18 +8,14 @@ comparison on the same sequences as those of compare_directions.py and compare_m
 names the models have. It needs `pip install jax numpy pandas matplotlib`, and no Keras.
 """
 
-import argparse
 from functools import partial
-from pathlib import Path
 
 import jax
-import numpy as np
-import pandas as pd
 from jax import numpy as jnp
 from jax.example_libraries import optimizers
 from jax.nn import initializers, sigmoid
 
-from data import get_sequences, score_labels
+from benchmarks.peers import compare
 
 
 def draw_weights(key, name, n_units):
@@ -95,42 +91,14 @@ def train(name, weights, X, y, learning_rate=0.001, epsilon=1e-7):
     return get_weights(state), losses
 
 
-@partial(jax.jit, static_argnames=("name", "n_units"))
-def train_and_predict(key, name, n_units, X, y, X_test):
+@partial(jax.jit, static_argnames=("name", "n_units", "batch_size"))
+def train_and_predict(name, n_units, batch_size, seed, X, y, X_test):
     """Train a new model; return the losses, and the probabilities of label 1 on the test data."""
-    weights, losses = train(name, draw_weights(key, name, n_units), X, y)
+    weights = draw_weights(jax.random.key(seed), name, n_units)
+    X, y = (array.reshape(-1, batch_size, *array.shape[1:]) for array in (X, y))
+    weights, losses = train(name, weights, X, y)
     return losses, sigmoid(predict_logits(name, weights, X_test))
 
 
-def main(models, units, sequences, batch_size, runs, seed, output):
-    losses, scores = {}, {}
-    for run in range(1, runs + 1):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(run,)))
-        X, y = (a.reshape(-1, batch_size, 10, 1) for a in get_sequences(sequences, 10, rng))
-        X_test, y_test = get_sequences(1000, 10, rng.spawn(1)[0])
-        for name in models:
-            key = jax.random.fold_in(jax.random.key(seed), run)
-            arrays = train_and_predict(key, name, units, X, y, X_test)
-            losses[name, run], predicted = map(np.asarray, arrays)
-            scores[name, run] = score_labels(y_test, predicted)
-
-    print(pd.DataFrame(scores).T.groupby(level=0, sort=False).mean().to_string())
-    if runs == 1:
-        for expected, labels in zip(y_test[:10], (predicted[:10] > 0.5).astype(int), strict=True):
-            print("Expected:", *expected.ravel(), " Predicted:", *labels.ravel())
-    Path(output).mkdir(parents=True, exist_ok=True)
-    losses = pd.DataFrame(losses)
-    losses.to_csv(f"{output}/with_jax_losses.csv")
-    means = losses.T.groupby(level=0, sort=False).mean().T.rolling(11, min_periods=1).mean()
-    axes = means.plot(xlabel="update", ylabel="training loss, mean of 11 updates (nats)")
-    axes.figure.savefig(f"{output}/with_jax.png", dpi=160)
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("models", nargs="+")
-    settings = {"units": 20, "sequences": 1000, "batch-size": 1, "runs": 1, "seed": 0}
-    for option, default in settings.items():
-        parser.add_argument(f"--{option}", type=int, default=default)
-    parser.add_argument("--output", default="results")
-    main(**vars(parser.parse_args()))
+    compare(train_and_predict)

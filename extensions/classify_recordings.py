@@ -49,10 +49,9 @@ from sklearn.metrics import confusion_matrix
 
 from common.files import save
 from extensions.recordings import PADDING, draw_from_each, get_classes
-from extensions.shared.choosing import get_views
 from extensions.shared.figures import draw
 from extensions.shared.models import matching_units
-from extensions.shared.report import WIDTH, print_block, print_choices, report
+from extensions.shared.report import WIDTH, print_block, report, report_choices
 from extensions.shared.training import train_by_options
 
 HELD_OUT_SHARE = 0.2  # of the training recordings of each class: their loss chooses the rate
@@ -210,8 +209,7 @@ def main(options):
         models, get_data, score_both, options, n_epochs=options.epochs, shuffle=True
     )
     last = scores[scores["update"] == scores["update"].max()]
-    views = get_views(last, options.seed, "held_out_loss")
-    print_choices(last, options.seed, "held_out_loss")
+    views = report_choices(last, options.seed, "held_out_loss")
     known = score_without_lstm(values, y, is_train)
     report(views, PAIRS, known, measures=("loss", "accuracy"))
 

@@ -27,10 +27,9 @@ from keras import layers
 from common.files import save
 from common.floors import get_known
 from data import get_sequences, score_labels
-from extensions.shared.choosing import get_views
-from extensions.shared.figures import draw, set_ticks
+from extensions.shared.figures import draw
 from extensions.shared.models import get_cell_model
-from extensions.shared.report import print_choices, report
+from extensions.shared.report import report, report_choices
 from extensions.shared.training import time_trainings, train_by_options
 
 CELLS = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.SimpleRNN}
@@ -87,19 +86,14 @@ def main(options):
     scores = pd.concat(tables, names=["sequences"]).reset_index("sequences")
 
     known = get_known(options.timesteps)
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     for n_different, rows in views.groupby("sequences", sort=False):
         report(rows, PAIRS, known, f"{n_different:,} sequences")
     report_times(models, *get_sequences(most, options.timesteps, options.seed), options.batch_size)
 
-    panels = [
-        rows[rows.model.isin(names)].assign(view=f"{panel}, {view}")
-        for view, rows in views.groupby("view", sort=False)
-        for panel, names in PANELS.items()
-    ]
+    panel_of = {name: panel for panel, names in PANELS.items() for name in names}
     figure = draw(
-        pd.concat(panels),
+        views.assign(view=views.model.map(panel_of) + ", " + views["view"]),
         x="sequences",
         title="LSTM, GRU or plain RNN?",
         xlabel="different training sequences",
@@ -107,9 +101,9 @@ def main(options):
         known={"step number alone": known["step number alone"]},
         n_rows=views["view"].nunique(),
         xscale="log",
+        xticks=options.sequences,
         ylim=(0, None),
     )
-    set_ticks(figure.axes[0], options.sequences)
     save(options, figure, scores=scores)
 
 

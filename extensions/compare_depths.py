@@ -18,10 +18,9 @@ from keras import layers
 
 from common.files import save
 from common.floors import get_known
-from extensions.shared.choosing import get_views
 from extensions.shared.figures import draw
 from extensions.shared.models import get_label_model
-from extensions.shared.report import print_choices, report
+from extensions.shared.report import report, report_choices
 from extensions.shared.training import train_on_sums
 
 N_LAYERS = {"bilstm_x1": 1, "bilstm_x2": 2, "bilstm_x3": 3}  # of each model
@@ -56,8 +55,7 @@ def main(options):
         for name, n_layers in N_LAYERS.items()
     }
     _, scores = train_on_sums(models, options.timesteps, options.sequences, options)
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     report(views, PAIRS, get_known(options.timesteps))
     figure = draw(
         views.assign(layers=views.model.map(N_LAYERS), model="bidirectional LSTM"),

@@ -29,10 +29,10 @@ import compare_directions
 import compare_merge_modes
 from common.files import save
 from common.floors import get_known
-from extensions.shared.choosing import PUBLISHED_RATE, get_views
+from extensions.shared.choosing import PUBLISHED_RATE
 from extensions.shared.figures import draw, set_ticks
 from extensions.shared.models import get_cell_model, get_label_model
-from extensions.shared.report import print_block, print_choices, report, tabulate_sooner
+from extensions.shared.report import print_block, report, report_choices, tabulate_sooner
 from extensions.shared.results import count_updates_to_learn, with_median
 from extensions.shared.training import average_losses, train_on_sums
 
@@ -86,8 +86,7 @@ def tabulate_by_rate(scores, values, summary):
 
 def report_updates(scores, level, seed):
     """Print how soon each model learns, and which model of each pair learns sooner."""
-    print_choices(scores, seed, by="updates_to_learn")
-    views = get_views(scores, seed, by="updates_to_learn")
+    views = report_choices(scores, seed, by="updates_to_learn")
     heading = f"Updates until the mean loss of the last {WINDOW} is below {level:.3f} (median):"
     table = views.pivot_table("updates_to_learn", "model", "view", with_median, sort=False)
     print_block(heading, table.rename_axis(index=None, columns=None))
@@ -115,8 +114,7 @@ def main(options):
     known = get_known(options.timesteps, "lstm_back_aligned")
     level = known["step number alone"]["loss"]
 
-    print_choices(scores, options.seed)
-    views = get_views(scores, options.seed)
+    views = report_choices(scores, options.seed)
     report(views, PAIRS, known)
     print("Runs in which lstm_forw gets 90% to 100% of the time steps right:")
     for view, rows in views[views.model == "lstm_forw"].groupby("view", sort=False):
@@ -126,7 +124,7 @@ def main(options):
     print_block("Runs with no lower loss than the step number alone, at each rate:", failed)
 
     by_training = losses.drop(columns="update").groupby(["run", "learning_rate"])
-    updates = by_training.agg(lambda rows: count_updates_to_learn(rows.to_numpy(), level, WINDOW))
+    updates = by_training.agg(count_updates_to_learn, level=level, window=WINDOW)
     updates = updates.melt(var_name="model", value_name="updates_to_learn", ignore_index=False)
     scores = scores.merge(updates.reset_index())
     report_updates(scores, level, options.seed)

@@ -26,10 +26,9 @@ from keras import layers
 
 from common.files import save
 from common.floors import get_known
-from extensions.shared.choosing import get_views
-from extensions.shared.figures import draw, set_ticks
+from extensions.shared.figures import draw
 from extensions.shared.models import get_cell_model
-from extensions.shared.report import print_choices, report
+from extensions.shared.report import report, report_choices
 from extensions.shared.training import train_on_sums
 from lstm_forward import get_lstm_model
 
@@ -74,8 +73,7 @@ def main(options):
         print(f"\n{n_sequences:,} training sequences")
         _, tables[n_sequences] = train_on_sums(models, options.timesteps, n_sequences, options)
     scores = pd.concat(tables, names=["sequences"]).reset_index("sequences")
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     for n_sequences, rows in views.groupby("sequences", sort=False):
         report(rows, PAIRS, known, f"{n_sequences:,} training sequences")
     figure = draw(
@@ -86,12 +84,11 @@ def main(options):
         ylabel="test loss (cross-entropy, nats)",
         known={"step number alone": known["step number alone"]},
         xscale="log",
+        xticks=options.sequences,
         yscale="log",
         yticks=[0.02, 0.05, 0.1, 0.2],
     )
-    for axes in figure.axes:
-        axes.yaxis.set_major_formatter("{x:g}")
-        set_ticks(axes, options.sequences)
+    figure.axes[0].yaxis.set_major_formatter("{x:g}")  # of all panels
     save(options, figure, scores=scores)
 
 

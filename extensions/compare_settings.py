@@ -27,10 +27,9 @@ from keras import layers
 
 from common.files import save
 from common.report import describe_runs, interval, with_interval
-from extensions.shared.choosing import get_views
 from extensions.shared.figures import draw
 from extensions.shared.models import get_cell_model, get_label_model
-from extensions.shared.report import print_block, print_choices
+from extensions.shared.report import print_block, report_choices
 from extensions.shared.results import MEASURES, get_verdict
 from extensions.shared.training import train_on_sums
 
@@ -101,15 +100,13 @@ def train(setting, options):
         The scores after `options.sequences` updates and after ten times as many.
     """
     n_timesteps, n_units, batch_size = setting.values()
+    n_sequences = options.sequences * batch_size
     models, tables = get_models(n_timesteps, n_units), []
-    settings = {"batch_size": batch_size, "fresh": True}
     for n_epochs in (1, 10):
         group = {name: models[name] for name in models if count_passes(name, setting) == n_epochs}
         if group:
-            n_sequences = options.sequences * batch_size
-            _, scores = train_on_sums(
-                group, n_timesteps, n_sequences, options, n_epochs=n_epochs, **settings
-            )
+            settings = {"batch_size": batch_size, "n_epochs": n_epochs, "fresh": True}
+            _, scores = train_on_sums(group, n_timesteps, n_sequences, options, **settings)
             tables.append(scores)
     scores = pd.concat(tables).sort_values("update", kind="stable")
     return scores[scores["update"].isin([options.sequences, 10 * options.sequences])]
@@ -219,8 +216,7 @@ def main(options):
     scores = pd.concat(tables, names=["setting"]).reset_index("setting")
     # Each number of updates has its own choice of learning rates.
     tested = scores.assign(updates=scores["update"])
-    print_choices(tested, options.seed)
-    views = get_views(tested, options.seed)
+    views = report_choices(tested, options.seed)
     differences = subtract(views)
     verdicts = tabulate_verdicts(differences)
     print_verdicts(verdicts)

@@ -21,13 +21,12 @@ import pandas as pd
 
 from common.files import save
 from common.floors import get_known
-from extensions.shared.choosing import get_views
-from extensions.shared.figures import draw, set_ticks
+from extensions.shared.figures import draw
 from extensions.shared.models import get_named_model, matching_units
 from extensions.shared.report import (
     print_block,
-    print_choices,
     report,
+    report_choices,
     tabulate_differences,
     tabulate_scores,
 )
@@ -86,8 +85,7 @@ def main(options):
         _, tables[n_timesteps] = train_on_sums(models, n_timesteps, options.sequences, options)
     scores = pd.concat(tables, names=["timesteps"]).reset_index("timesteps")
     print_block("Sizes:", pd.DataFrame(sizes, ["parameters"]).map("{:,}".format).T)
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     for n_timesteps, rows in views.groupby("timesteps", sort=False):
         report(rows, pairs, get_known(n_timesteps), f"{n_timesteps:,} time steps")
 
@@ -106,10 +104,9 @@ def main(options):
         ylabel="test loss per step (nats)",
         n_rows=views["view"].nunique(),
         xscale="log",
+        xticks=[sizes[f"forward {n_units}"] for n_units in options.units],
         ylim=(0, None),
     )
-    for axes in figure.axes:
-        set_ticks(axes, [sizes[f"forward {n_units}"] for n_units in options.units])
     save(options, figure, scores=scores)
 
 

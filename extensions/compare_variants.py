@@ -30,10 +30,9 @@ from common.files import save
 from common.floors import get_known
 from common.report import describe_runs, interval
 from extensions.parts.variant_cell import VARIANTS, VariantCell
-from extensions.shared.choosing import get_views
 from extensions.shared.figures import LINE_STYLES, finish
 from extensions.shared.models import get_label_model
-from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.report import print_block, report, report_choices
 from extensions.shared.results import get_differences
 from extensions.shared.training import train_on_sums
 
@@ -96,8 +95,7 @@ def main(options):
         }
         _, tables[n_timesteps] = train_on_sums(models, n_timesteps, options.sequences, options)
     scores = pd.concat(tables, names=["timesteps"]).reset_index("timesteps")
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     for n_timesteps, rows in views.groupby("timesteps", sort=False):
         report(rows, PAIRS, get_known(n_timesteps), f"{n_timesteps} time steps")
     found = pd.Series(VARIANTS).to_frame("Greff and others")

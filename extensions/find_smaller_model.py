@@ -48,14 +48,15 @@ import pandas as pd
 
 from common.files import save
 from common.floors import get_known
-from common.report import describe_runs, with_interval
+from common.report import describe_runs
 from common.training import train_runs
 from data import get_sequences, score_labels
 from extensions.parts.counting_lstm import get_counting_model
-from extensions.shared.choosing import PUBLISHED_RATE, get_views
-from extensions.shared.figures import draw, set_ticks
+from extensions.shared.choosing import PUBLISHED_RATE
+from extensions.shared.figures import draw
 from extensions.shared.models import get_named_model
-from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.report import print_block, report, report_choices
+from extensions.shared.results import describe
 from extensions.shared.training import time_trainings
 
 N_TEST = 10_000  # sequences
@@ -147,19 +148,15 @@ def make_plans(options):
         *product(small, sorted(options.sequences), [fewest]),
         *product(small, [most], others),  # few sequences in large batches would be few updates
     ]
-    search = [(*training, "constant", [PUBLISHED_RATE], few_runs) for training in searched]
-    search += [(*training, "falling", FALLING_RATES, few_runs) for training in searched]
-    comparison = []
-    for (name, batch_size), schedule in product(COMPARED.items(), SCHEDULES):
-        n_runs = few_runs if name == RECIPE else options.runs
-        comparison.append((name, most, batch_size, schedule, options.learning_rate, n_runs))
-    columns = [*KEYS, "learning_rate", "runs"]
-    return [
-        pd.DataFrame(rows, columns=columns)
-        .explode("learning_rate")
-        .astype({"learning_rate": float})
-        for rows in (search, comparison)
+    rates = [("constant", PUBLISHED_RATE), *product(["falling"], FALLING_RATES)]
+    search = [(*training, *rate, few_runs) for training, rate in product(searched, rates)]
+    comparison = [
+        (name, most, batch_size, schedule, rate, few_runs if name == RECIPE else options.runs)
+        for name, batch_size in COMPARED.items()
+        for schedule, rate in product(SCHEDULES, options.learning_rate)
     ]
+    columns = [*KEYS, "learning_rate", "runs"]
+    return [pd.DataFrame(rows, columns=columns) for rows in (search, comparison)]
 
 
 def train(models, plan, options):
@@ -198,8 +195,7 @@ def train(models, plan, options):
 
 def pick(scores, plan):
     """Return the scores of the trainings of a plan."""
-    rows = scores.merge(plan)
-    return rows[rows.run <= rows.runs].drop(columns="runs")
+    return scores.merge(plan).query("run <= runs").drop(columns="runs")
 
 
 def measure_seconds(scores, models, options):
@@ -246,8 +242,7 @@ def report_search(reported, found, known):
     form = {"index": ["model", "parameters"], "columns": ["sequences", "batch_size"]}
     runs = describe_runs(reported.run.nunique())
     for schedule, rows in reported.groupby("schedule", sort=False):
-        count = partial(with_interval, share=True)
-        table = rows.pivot_table(BY, aggfunc=count, sort=False, **form)
+        table = rows.pivot_table(BY, aggfunc=describe, sort=False, **form)
         print_block(f"Whole sequences right, {schedule} rate ({runs}):", table.sort_index(axis=1))
     table = reported.pivot_table("seconds", sort=False, **form).sort_index(axis=1)
     heading = "Seconds of one training (they differ each time, and so may the fastest model):"
@@ -277,16 +272,14 @@ def report_rates(compared, options):
     tables = []
     for name in COMPARED:
         rows = compared[compared.model == name].drop(columns=["accuracy_near", "accuracy_far"])
-        print_choices(rows, options.seed, BY)
-        tables.append(get_views(rows, options.seed, BY))
+        tables.append(report_choices(rows, options.seed, BY))
     four = pd.concat(tables, ignore_index=True)
     four["rate"] = np.where(four["view"] == f"at {PUBLISHED_RATE:g}", "0.001", "chosen")
     four["view"] = four.model
     four["model"] = four.schedule + " " + four.rate
     pairs = [pair for pair in PAIRS if set(pair) <= set(four.model)]
     report(four, pairs, {}, measures=(BY, "loss"))
-    count = partial(with_interval, share=True)
-    shares = four.pivot_table(BY, "model", "view", count, sort=False)
+    shares = four.pivot_table(BY, "model", "view", describe, sort=False)
     print_block(f"Whole sequences right, of {N_TEST:,} (mean of runs, 95% interval):", shares)
     perfect = (four.accuracy_on_100 == 1).groupby([four["view"], four.model], sort=False).sum()
     print_block("Runs that get all of 100 sequences right:", perfect.unstack("view", sort=False))
@@ -301,22 +294,20 @@ def draw_search(reported, found, known):
             ones are drawn, a line for each way to train them.
     """
     shown = reported[reported.model.str.startswith("forward") & (reported.schedule == "falling")]
-    ways = shown.sequences.map("{:,}, ".format)
-    ways += shown.batch_size.map("{} per update".format)
+    ways = [f"{row.sequences:,}, {row.batch_size} per update" for row in shown.itertuples()]
     recipe = found.loc[["recipe"], KEYS].merge(reported).assign(model="the recipe")
     shown = pd.concat([shown.assign(model=ways), recipe])
-    figure = draw(
+    return draw(
         shown.assign(view="forward models, falling rate (sequences in all, per update)"),
         x="parameters",
-        y="sequence_accuracy",
+        y=BY,
         title="How small can a model be that gets more right than the recipe?",
         xlabel="parameters",
         ylabel="share of whole sequences right",
         known={"set by hand (14)": known["set by hand"]},
         xscale="log",
+        xticks=np.unique(shown.parameters),
     )
-    set_ticks(figure.axes[0], np.unique(shown.parameters))
-    return figure
 
 
 def draw_four(four):
@@ -325,7 +316,7 @@ def draw_four(four):
     return draw(
         four.assign(model=four.schedule + " rate"),
         x="rate",
-        y="sequence_accuracy",
+        y=BY,
         title="Is it the larger learning rate, or its decay to 0?",
         xlabel="learning rate",
         ylabel=f"share of whole sequences right, of {N_TEST:,}",
@@ -337,7 +328,7 @@ def draw_four(four):
 def main(options):
     search, comparison = make_plans(options)
     plan = pd.concat([search, comparison])
-    models = {name: get_named_model(options.timesteps, name) for name in plan.model}
+    models = {name: get_named_model(options.timesteps, name) for name in plan.model.unique()}
     scores = train(models, plan, options)
     scores["parameters"] = scores.model.map(lambda name: models[name].count_params())
     X, y = get_sequences(100_000, options.timesteps, options.seed)
@@ -346,8 +337,7 @@ def main(options):
 
     searched = pick(scores, search)
     is_falling = searched.schedule == "falling"
-    print_choices(searched[is_falling], options.seed, BY)
-    views = get_views(searched[is_falling], options.seed, BY)
+    views = report_choices(searched[is_falling], options.seed, BY)
     reported = pd.concat([searched[~is_falling], views], ignore_index=True)
     reported["seconds"] = measure_seconds(reported, models, options)
     found = recommend(reported)

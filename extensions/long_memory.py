@@ -52,8 +52,7 @@ from common.files import save
 from common.report import describe_runs
 from data import score_labels
 from extensions.parts.chrono_bias import ChronoBias
-from extensions.shared.choosing import get_views
-from extensions.shared.report import print_block, print_choices, tabulate_sooner
+from extensions.shared.report import print_block, report_choices, tabulate_sooner
 from extensions.shared.results import count_updates_to_learn, describe
 from extensions.shared.training import make_get_data, train_by_options
 
@@ -261,10 +260,9 @@ def main(options):
     scores = train_all(options)
     keep = pd.Series({n: f"{expit(1) ** n:.1e}" for n in options.timesteps}).to_frame("share")
     print_block("Share of its cell state that an LSTM keeps before training, by steps:", keep)
-    print_choices(scores, options.seed, "updates_to_learn")
+    views = report_choices(scores, options.seed, "updates_to_learn")
     print("Not tried on longer sequences: rates at which most runs failed on shorter ones.")
     print(f"Learned: the mean loss of the last {WINDOW} updates is below {LEVEL:g} nats.\n")
-    views = get_views(scores, options.seed, "updates_to_learn")
     report(views, min(options.sequences))
     save(options, draw(views), scores=scores)
 

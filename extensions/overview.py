@@ -24,7 +24,7 @@ from common.report import describe_runs
 from compare_directions import get_models
 from extensions.shared.choosing import get_views, pick, pick_losses
 from extensions.shared.figures import draw_losses, draw_means, finish
-from extensions.shared.report import print_choices, report
+from extensions.shared.report import report, report_choices
 from extensions.shared.results import get_differences, get_verdict
 from extensions.shared.training import train_on_sums
 
@@ -86,8 +86,7 @@ def main(options):
     models = get_models(options.timesteps, n_units=options.units)
     del models["lstm_back_aligned"]
     losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
-    views, known = get_views(scores, options.seed), get_known(options.timesteps)
-    print_choices(scores, options.seed)
+    views, known = report_choices(scores, options.seed), get_known(options.timesteps)
     report(views, PAIRS, known)
     del known["best possible"]  # a loss of 0
     save(options, draw(views, pick_losses(views, losses), lengths, known), scores=scores)

@@ -32,9 +32,9 @@ from keras import layers
 from common.files import save
 from common.report import describe_runs, with_interval
 from common.training import train_model
-from extensions.shared.choosing import get_views, pick
+from extensions.shared.choosing import pick
 from extensions.shared.figures import draw_known, draw_means, finish, get_styles
-from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.report import print_block, report, report_choices
 from extensions.shared.training import make_get_data, train_by_options
 from lstm_forward import get_lstm_model
 
@@ -176,8 +176,7 @@ def main(options):
     by_step = by_step.melt(keys, var_name="step", value_name="absolute_error").astype({"step": int})
 
     known = score_waves(options.timesteps)
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     report(views, [("bidirectional", "forward")], known, "mean squared error")
     for view, rows in pick(views, by_step).groupby("view", sort=False):
         errors = rows.pivot(index=["step", "run"], columns="model", values="absolute_error")

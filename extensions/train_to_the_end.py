@@ -21,9 +21,9 @@ from common.files import save
 from common.floors import get_known, score_backward
 from common.report import describe_runs
 from compare_directions import get_models
-from extensions.shared.choosing import get_views, pick_losses
+from extensions.shared.choosing import pick_losses
 from extensions.shared.figures import draw_losses, finish
-from extensions.shared.report import print_block, print_choices, report
+from extensions.shared.report import print_block, report, report_choices
 from extensions.shared.training import average_losses, train_on_sums
 
 PAIRS = [
@@ -62,14 +62,14 @@ def main(options):
     models = get_models(options.timesteps, n_units=options.units)
     del models["lstm_back"]  # trained on labels in the wrong order
     losses, scores = train_on_sums(models, options.timesteps, options.sequences, options)
-    losses, views = average_losses(losses), get_views(scores, options.seed)
     known = get_known(options.timesteps) | {"best backward": score_backward(options.timesteps)}
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     report(views, PAIRS, known, measures=("loss", "accuracy"))
     forward = views[views.model == "lstm_forw"]
     accurate = (forward.accuracy >= 0.9).groupby(forward["view"].rename(None), sort=False).sum()
     heading = "Runs in which lstm_forw gets 90% to 100% of the time steps right:"
     print_block(heading, accurate.to_frame(f"of {options.runs} runs"))
+    losses = average_losses(losses)
     figure = draw(views, pick_losses(views, losses), known, options.batch_size)
     save(options, figure, losses=losses, scores=scores)
 

@@ -35,9 +35,9 @@ from scipy.special import entr
 from common.files import save
 from common.floors import GRID, get_sum_cdf
 from data import score_labels
-from extensions.shared.choosing import get_views, pick
+from extensions.shared.choosing import pick
 from extensions.shared.figures import draw
-from extensions.shared.report import print_block, print_choices, report, tabulate_differences
+from extensions.shared.report import print_block, report, report_choices, tabulate_differences
 from extensions.shared.results import describe
 from extensions.shared.training import make_get_data, train_by_options
 
@@ -183,18 +183,16 @@ def main(options):
     by_length = by_length.dropna().astype({"length": int})
 
     known, known_by_length = score_variable_length(shortest, longest)
-    views = get_views(scores, options.seed)
-    print_choices(scores, options.seed)
+    views = report_choices(scores, options.seed)
     report(views, [("bidirectional", "forward")], known, measures=("loss", "accuracy"))
     for view, rows in views[views.model == "forward"].groupby("view", sort=False):
-        best = rows.assign(model=BEST, accuracy=known[BEST]["accuracy"])
-        table = tabulate_differences(pd.concat([rows, best]), [("forward", BEST)], "accuracy")
+        table = tabulate_differences(rows, [("forward", BEST)], "accuracy", known)
         print_block(f"Difference in accuracy from the best possible, {view}:", table)
-    chosen = pick(views, by_length)
-    chosen = chosen[chosen.view == views.view.iloc[-1]]
-    rows = pd.concat([chosen, known_by_length.assign(view=chosen.view.iloc[0], run=1)])
+    view = views["view"].iloc[-1]
+    chosen = pick(views[views["view"] == view], by_length)
+    rows = pd.concat([chosen, known_by_length.assign(view=view, run=1)])
     table = rows.pivot_table("accuracy", "length", "model", describe, sort=False).sort_index()
-    print_block(f"Accuracy by length, {chosen.view.iloc[0]}:", table)
+    print_block(f"Accuracy by length, {view}:", table)
     of_first = chosen.query("model == 'bidirectional' and run == 1")
     predicted = predictions[of_first.learning_rate.iloc[0]]
     verdict = "right" if np.array_equal(y_new, predicted) else "wrong"

@@ -42,5 +42,3 @@ def test_titles_answer_and_means_are_of_full_windows(tmp_path):
     drawn = np.isfinite(line.get_ydata())
     np.testing.assert_array_equal(line.get_xdata()[drawn], np.arange(6, 26))
     np.testing.assert_allclose(line.get_ydata()[drawn], np.arange(5, 25))  # the mean of 11
-    legend = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert legend == ["forward", "backward, as published", "both", "step number alone"]

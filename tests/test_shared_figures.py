@@ -1,44 +1,27 @@
 """What is drawn of hand-made scores: means with their intervals, a style for each name."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
-import pytest
-from matplotlib import pyplot as plt
 
 from common.report import interval
 from extensions.shared import figures
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
-
-
 def test_each_name_has_a_style_of_its_own_on_all_figures():
-    names = ["new", *list(figures.STYLES)[:5], "other", "third"]
-    styles = figures.get_styles(names)
-    known = [figures.STYLES[name]["color"] for name in names if name in figures.STYLES]
-    others = {styles[name]["color"] for name in ("new", "other", "third")}
-    assert len(others) == 3 and not others & {*known}
-    assert all(figures.get_styles([name])[name] == figures.STYLES[name] for name in figures.STYLES)
-    assert len(figures.get_styles([f"model_{number}" for number in range(12)])) == 12
+    styles = figures.get_styles([*"abcdefg", "lstm_forw", "bilstm_con"])
     for key in ("color", "linestyle", "marker"):  # in greyscale, too
-        assert len({str(style[key]) for style in figures.LINE_STYLES}) == len(figures.LINE_STYLES)
+        assert len({str(style[key]) for style in styles.values()}) == 9
+    assert figures.get_styles(["other", "forward"])["forward"] == styles["lstm_forw"]
+    assert len(figures.get_styles(range(12))) == 12
 
 
-@pytest.mark.parametrize("n_runs", [3, 12])
-def test_means_are_drawn_with_their_intervals(n_runs):
+def test_means_are_drawn_with_their_intervals():
     """A panel for each view, one legend; intervals of shares end at 0 and 1."""
-    rng = np.random.default_rng(0)
-    rows = [
-        (view, model, run, x, 1 - 0.1 * rng.random() ** 9)
-        for view in ("one", "other")
-        for model in ("a", "b")
-        for run in range(1, n_runs + 1)
-        for x in (10, 1000)
-    ]
-    views = pd.DataFrame(rows, columns=["view", "model", "run", "size", "accuracy"])
+    rows = product(["one", "other"], "ab", range(1, 13), [10, 1000])
+    views = pd.DataFrame(rows, columns=["view", "model", "run", "size"])
+    views["accuracy"] = 1 - 0.1 * np.random.default_rng(0).random(len(views)) ** 9
     views.loc[(views["view"] == "one") & (views.model == "b"), "accuracy"] = np.inf
     labels = {"title": "Which?", "xlabel": "size", "ylabel": "share"}
     known = {"best": {"accuracy": 0.875}, "without": {"loss": 0.5}}
@@ -61,11 +44,10 @@ def test_means_are_drawn_with_their_intervals(n_runs):
 
 
 def test_a_single_value_leaves_the_panels_their_width():
-    rows = [(view, "a", run, 1000, 0.1 * run) for view in ("one", "other") for run in (1, 2)]
+    rows = product(["one", "other"], "a", [1, 2], [1000], [0.1])
     views = pd.DataFrame(rows, columns=["view", "model", "run", "size", "loss"])
-    figure = figures.draw(views, "size", title="Which?", xlabel="", ylabel="", xscale="log")
-    for axes in figure.axes:
-        figures.set_ticks(axes, [1000])
+    settings = {"xscale": "log", "xticks": [1000]}
+    figure = figures.draw(views, "size", title="Which?", xlabel="", ylabel="", **settings)
     figure.canvas.draw()
     low, high = figure.axes[0].get_xlim()
     assert low < 1000 < high

@@ -31,7 +31,8 @@ SCORES = make_scores(b=0.3 + NOISE, a=0.1 - NOISE, c=np.append(np.nan, [0.5] * 1
 
 def test_tables(capsys):
     views = pd.concat([SCORES.assign(view="at 0.001"), SCORES.assign(view="at another")])
-    report.report(views, [("b", "a"), ("a", "c")], KNOWN, "some", ["loss", "accuracy"])
+    pairs = [("b", "a"), ("a", "c"), ("a", "step number alone")]
+    report.report(views, pairs, KNOWN, "some", ["loss", "accuracy"])
     blocks = capsys.readouterr().out.strip().split("\n\n")
     assert [block.splitlines()[0] for block in blocks[4:]] == [
         "Scores, some, at another (mean of 12 runs, 95% interval):",
@@ -50,14 +51,13 @@ def test_tables(capsys):
         "best backward 0.125",
     ]
     without = "a minus c 1 of 12 not finite no mean"
-    assert lines[2] == ["difference verdict", f"b minus a +0.200 ± {twice} higher", without]
-    assert lines[3] == ["difference verdict", f"b minus a -0.200 ± {twice} lower", without]
+    known = f"a minus step number alone -0.150 ± {half} lower"
+    assert lines[2] == ["difference verdict", f"b minus a +0.200 ± {twice} higher", without, known]
+    assert lines[3][1] == f"b minus a -0.200 ± {twice} lower"
 
 
-def test_medians_and_margins_of_other_measures():
-    rows = SCORES.assign(updates_to_learn=100.0 * SCORES.run, sequence_loss=SCORES.loss / 10)
-    table = report.tabulate_scores(rows[["model", "run", "updates_to_learn"]], {})
-    assert set(table["updates until learned"]) == {"650 (300 to 1,000)"}
+def test_the_margin_is_that_of_the_measure():
+    rows = SCORES.assign(sequence_loss=SCORES.loss / 10)
     table = report.tabulate_differences(rows, [("b", "a")], "sequence_loss")
     assert table.verdict.tolist() == ["higher (within 0.1)"]
 
@@ -95,17 +95,15 @@ def test_choices(monkeypatch, capsys):
     choices["at_edge"] = choices.learning_rate != 0.003
     monkeypatch.setattr(report, "tabulate_choices", lambda scores, *_: choices[: len(scores)])
     scores = choices.drop(columns="at_edge").assign(loss=0.5)
-    report.print_choices(scores)
-    heading, *lines = capsys.readouterr().out.splitlines()
-    assert heading == "Learning rates chosen by test loss (in how many runs):"
-    assert lines == [
+    report.report_choices(scores)
+    assert capsys.readouterr().out.splitlines() == [
+        "Learning rates chosen by test loss (in how many runs):",
         "b, 10: 0.001 (3), 0.003 (9)",
         "a, 10: 0.003 (11), 0.01 (1)",
         "The grid is too narrow (runs that choose its edge): b, 10 (25%).",
         "",
     ]
-    report.print_choices(scores[:9])
+    report.report_choices(scores[:9])
     assert "narrow" not in capsys.readouterr().out
-    for nothing_to_choose in (scores[:3], scores[scores.run == 1].assign(learning_rate=[1, 2])):
-        report.print_choices(nothing_to_choose)
-        assert capsys.readouterr().out == ""
+    report.report_choices(scores[:3])  # one rate
+    assert capsys.readouterr().out == ""

@@ -46,7 +46,12 @@ def get_views(scores, seed=0, by="loss"):
 
 
 def pick(views, table):
-    """Return the rows of another table by model, run and learning rate, for the same trainings."""
+    """Return the rows of another table that belong to the trainings of the views, and `view`.
+
+    Args:
+        views: as `get_views` returns them.
+        table: DataFrame with `model`, `run` and `learning_rate`, and any number of rows for each.
+    """
     keys = ["model", "run", "learning_rate"]
     return views[["view", *keys]].drop_duplicates().merge(table, on=keys)
 

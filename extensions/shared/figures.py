@@ -58,7 +58,8 @@ def draw(
         known: None, or a dict of name to the scores of a predictor that is not trained.
         conditions: the second line of the title, if it is not that of the mean over runs.
         n_rows: number of rows of panels.
-        **settings: of all axes, as for `Axes.set`: `xscale="log"`, for example.
+        **settings: of all axes, as for `Axes.set`: `xscale="log"`, for example. With `xticks`, no
+            other values of the horizontal axis are labelled.
 
     Returns:
         The figure. Its `axes` are the panels.
@@ -75,6 +76,8 @@ def draw(
     for axes in figure.axes:  # when all is drawn, as the panels share limits
         axes.set(xlabel=xlabel, ylabel=ylabel, **settings)
         axes.label_outer()
+        if "xticks" in settings:
+            set_ticks(axes, settings["xticks"])
     finish(figure, title, conditions or describe_runs(views.run.nunique()))
     return figure
 

@@ -10,14 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from common.report import FEWEST_RUNS, describe_runs, with_interval
-from extensions.shared.choosing import tabulate_choices
-from extensions.shared.results import (
-    MEASURES,
-    describe,
-    get_differences,
-    get_keys,
-    get_verdict,
-)
+from extensions.shared.choosing import get_views, tabulate_choices
+from extensions.shared.results import MEASURES, describe, get_differences, get_keys, get_verdict
 
 WIDTH = 80  # columns
 
@@ -120,14 +114,18 @@ def tabulate_sooner(rows, pairs):
     return pd.DataFrame.from_dict(cells, "index", columns=columns)
 
 
-def print_choices(scores, seed=0, by="loss"):
+def report_choices(scores, seed=0, by="loss"):
     """Print how often each rate was chosen, and for which models the grid is too narrow.
 
     Args:
         scores, seed, by: as for `extensions.shared.choosing.get_views`.
+
+    Returns:
+        The views: what `get_views` returns.
     """
+    views = get_views(scores, seed, by)
     if scores.learning_rate.nunique() == 1 or scores.run.nunique() == 1:
-        return
+        return views
     choices = tabulate_choices(scores, seed, by)
     print(f"Learning rates chosen by {MEASURES[by].heading} (in how many runs):")
     narrow = []
@@ -142,3 +140,4 @@ def print_choices(scores, seed=0, by="loss"):
         line = f"The grid is too narrow (runs that choose its edge): {', '.join(narrow)}."
         print(textwrap.fill(line, WIDTH))
     print()
+    return views

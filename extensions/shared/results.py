@@ -97,12 +97,8 @@ def with_median(values):
     In brackets is its 95% confidence interval, which comes from the order of the values, or, with
     fewer than FEWEST_RUNS runs, the smallest and the largest. Infinity is `never`.
     """
-    low, high = median_interval(values)
-    shown = (
-        f"{value:,.0f}" if np.isfinite(value) else "never"
-        for value in (np.median(values), low, high)
-    )
-    return "{} ({} to {})".format(*shown)
+    shown = [f"{value:,.0f}" for value in (np.median(values), *median_interval(values))]
+    return "{} ({} to {})".format(*shown).replace("inf", "never")
 
 
 def median_interval(values):

@@ -39,14 +39,12 @@ def train_by_options(models, get_data, score, options, **settings):
     Returns:
         The tables `losses` and `scores` of `train_runs`.
     """
-    settings = {"n_runs": options.runs, "seed": options.seed, **settings}
-    if "batch_size" in options:
-        settings = {"batch_size": options.batch_size, **settings}
-    rates = settings.pop("learning_rates", options.learning_rate)
-    return train_runs(models, get_data, score, rates, **settings)
+    given = {"learning_rates": options.learning_rate, "n_runs": options.runs, "seed": options.seed}
+    given["batch_size"] = getattr(options, "batch_size", 1)
+    return train_runs(models, get_data, score, **given | settings)
 
 
-def train_on_sums(models, n_timesteps, n_sequences, options, score=score_labels, **settings):
+def train_on_sums(models, n_timesteps, n_sequences, options, **settings):
     """Train models on the tutorial's problem, as `train_by_options` does.
 
     Args:
@@ -54,11 +52,10 @@ def train_on_sums(models, n_timesteps, n_sequences, options, score=score_labels,
         n_timesteps: length of the sequences.
         n_sequences: training sequences of each run. 1,000 others are for testing.
         options: of the command line.
-        score: as for `train_runs`.
         **settings: as for `train_by_options`.
     """
     get_data = make_get_data(partial(get_sequences, n_timesteps=n_timesteps), n_sequences)
-    return train_by_options(models, get_data, score, options, **settings)
+    return train_by_options(models, get_data, score_labels, options, **settings)
 
 
 def average_losses(losses, n_stretches=60):
