@@ -149,7 +149,7 @@ def make_plans(options):
         *product(small, [most], others),  # few sequences in large batches would be few updates
     ]
     rates = [("constant", PUBLISHED_RATE), *product(["falling"], FALLING_RATES)]
-    search = [(*training, *rate, few_runs) for training, rate in product(searched, rates)]
+    search = [(*training, *rate, few_runs) for rate, training in product(rates, searched)]
     comparison = [
         (name, most, batch_size, schedule, rate, few_runs if name == RECIPE else options.runs)
         for name, batch_size in COMPARED.items()

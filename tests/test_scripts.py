@@ -13,53 +13,38 @@ import pytest
 from common import training
 
 ROOT = Path(__file__).parent.parent
-ONE_RUN = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.02"
-MANY_RUNS = f"{ONE_RUN} --runs 2"
-MANY_RATES = MANY_RUNS.replace("0.02", "0.001 0.02")
-RECORDINGS = "--data recordings.csv --label kind --units 3 --epochs 2 --runs 2"
-SCRIPTS = {  # small options, and the endings of the files
-    "data": ("--timesteps 4", ".png _sequence.csv"),
-    "lstm_forward": (ONE_RUN, ".png _losses.csv"),
-    "bilstm": ("--timesteps 4 --units 3 --sequences 2 --batch-size 5", ".png _losses.csv"),
-    "compare_directions": (MANY_RUNS, ".png _losses.csv _scores.csv"),
-    "compare_merge_modes": (MANY_RUNS, ".png _losses.csv _scores.csv"),
-    "extensions.classify_recordings": (RECORDINGS, ".keras .png _confusion.csv _scores.csv"),
-    "extensions.compare_cells": (MANY_RATES, ".png _scores.csv"),
-    "extensions.compare_depths": (MANY_RATES, ".png _scores.csv"),
-    "extensions.compare_learning_rates": (
-        MANY_RATES.replace("--timesteps 4", "--timesteps 2"),
-        ".png _cells.png _losses.csv _scores.csv _updates.png",
-    ),
-    "extensions.compare_outputs": (
-        MANY_RUNS.replace("--sequences 6", "--sequences 6 8"),
-        ".png _scores.csv",
-    ),
-    "extensions.compare_settings": (
-        MANY_RATES.replace("--batch-size 2", "--batch-size 1"),
-        ".png _scores.csv _verdicts.csv",
-    ),
-    "extensions.compare_sizes": (
-        MANY_RATES.replace("--timesteps 4", "--timesteps 4 6"),
-        ".png _scores.csv",
-    ),
-    "extensions.compare_variants": (MANY_RUNS, ".png _scores.csv"),
-    "extensions.find_smaller_model": (
-        MANY_RUNS.replace("--units 3", "--units 1 4"),
-        ".png _schedules.png _scores.csv",
-    ),
-    "extensions.inside_lstm": (
-        MANY_RUNS,
-        ".png _cells.csv _steps.csv _sum.png",
-    ),
-    "extensions.long_memory": (
-        f"{ONE_RUN} --runs 1".replace("--batch-size 2", ""),
-        ".png _scores.csv",
-    ),
-    "extensions.overview": (MANY_RATES, ".png _scores.csv"),
-    "extensions.sine_to_cosine": (MANY_RATES, ".png _scores.csv _steps.csv"),
-    "extensions.train_to_the_end": (MANY_RATES, ".png _losses.csv _scores.csv"),
-    "extensions.variable_length": (MANY_RATES, ".png _lengths.csv _scores.csv"),
-}
+ONE = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.02"
+TWO = f"{ONE} --runs 2"
+RATES = "--timesteps 4 --units 3 --sequences 6 --learning-rate 0.001 0.02 --runs 2"
+TABLE = f"""
+data | --timesteps 4 | .png _sequence.csv
+lstm_forward | {ONE} | .png _losses.csv
+bilstm | --timesteps 4 --units 3 --sequences 2 --batch-size 5 | .png _losses.csv
+compare_directions | {TWO} | .png _losses.csv _scores.csv
+compare_merge_modes | {TWO} | .png _losses.csv _scores.csv
+extensions.classify_recordings | --data recordings.csv --label kind --units 3 --epochs 2 --runs 2 \
+  | .keras .png _confusion.csv _scores.csv
+extensions.compare_cells | {RATES} | .png _scores.csv
+extensions.compare_depths | {RATES} | .png _scores.csv
+extensions.compare_learning_rates | {RATES} | .png _cells.png _losses.csv _scores.csv _updates.png
+extensions.compare_outputs | {TWO} --sequences 6 8 | .png _scores.csv
+extensions.compare_settings | {RATES} --batch-size 1 | .png _scores.csv _verdicts.csv
+extensions.compare_sizes | {RATES} --timesteps 4 6 | .png _scores.csv
+extensions.compare_variants | {TWO} | .png _scores.csv
+extensions.find_smaller_model | {TWO} --units 1 4 | .png _schedules.png _scores.csv
+extensions.inside_lstm | {TWO} | .png _cells.csv _steps.csv _sum.png
+extensions.long_memory | --timesteps 4 --units 3 --sequences 6 --learning-rate 0.02 --runs 1 \
+  | .png _scores.csv
+extensions.overview | {RATES} | .png _scores.csv
+extensions.sine_to_cosine | {RATES} | .png _scores.csv _steps.csv
+extensions.train_to_the_end | {RATES} | .png _losses.csv _scores.csv
+extensions.variable_length | {RATES} | .png _lengths.csv _scores.csv
+"""
+# Of each script: small options, and the endings of its files.
+SCRIPTS = {}
+for line in TABLE.strip().splitlines():
+    script, options, endings = line.split("|")
+    SCRIPTS[script.strip()] = options.strip(), endings.strip()
 
 
 def name_of(script):
