@@ -11,7 +11,7 @@ LSTM is no higher than that of the forward one. It takes about 9 seconds on 2 CP
 shows one run, as the tutorial does. In the table, the rows "best ..." are the lowest loss that a
 model of that kind can have, however long it trains.
 
-extensions/compare_learning_rates.py shows what other learning rates change.
+`python -m extensions.compare_learning_rates` shows what other learning rates change.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
@@ -110,10 +110,13 @@ def main(options):
         axes.fill_between(mean.index, mean - errors, mean + errors, color=line["color"], alpha=0.2)
     baseline = "step number alone"
     axes.axhline(known[baseline]["loss"], color="black", linewidth=0.9, label=baseline)
-    axes.set_title(f"Which way should an LSTM read? (runs: {options.runs}, ± 2 standard errors)")
+    conditions = (
+        f"learning rate {options.learning_rate:g}, runs: {options.runs}, ± 2 standard errors"
+    )
+    axes.set_title(f"Which way should an LSTM read?\n{conditions}")
     axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss, mean of 11 updates (nats)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(0.75, axes.get_ylim()[1]))
     axes.grid(alpha=0.3)
     axes.legend()
     save(options, figure, losses=losses, scores=scores)

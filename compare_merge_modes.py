@@ -80,7 +80,7 @@ def main(options):
     )
     axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss, mean of 11 updates (nats)")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(0.75, axes.get_ylim()[1]))
     axes.grid(alpha=0.3)
     axes.legend()
     save(options, figure, losses=losses, scores=scores)

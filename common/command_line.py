@@ -67,9 +67,9 @@ def make_parser(script, description, meanings=None, **defaults):
     if not is_interactive():
         end_at_once_on_signals(Path(script).name)
     if missing := find_missing_package():
-        install = f'{sys.executable} -m pip install -r requirements.txt (README, "Run it")'
         sys.exit(
-            f"{Path(script).name}: error: {missing} is not installed. To install it: {install}"
+            f"{Path(script).name}: error: this Python ({sys.executable}) has no {missing}: install"
+            ' requirements.txt as README says ("Run it"), and start the script by .venv/bin/python'
         )
     parser = OneLineErrorParser(
         prog=Path(script).name,

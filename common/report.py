@@ -85,8 +85,9 @@ def report(scores, known):
     lead = losses[second] - losses[best]
     print(f"Answer, at a learning rate of {scores.learning_rate.iloc[0]:g}:")
     if len(by_run) < FEWEST_RUNS:
-        print(f"{best} has the lowest mean test loss; for a verdict, take --runs {FEWEST_RUNS}.")
+        print(f"{best} has the lowest test loss; for a verdict, take --runs {FEWEST_RUNS} or more.")
     elif np.isfinite(lead).all() and interval(lead)[0] <= 0:
         print(f"{best} and {second} have the lowest test loss, with no clear difference.")
     else:
-        print(f"{best} has the lowest test loss; {second} has {with_interval(lead)} more.")
+        small = " (within 0.01)" if interval(lead)[1] <= 0.01 else ""
+        print(f"{best} has the lowest test loss; {second} has {with_interval(lead)} more{small}.")

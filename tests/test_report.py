@@ -70,7 +70,11 @@ def test_table_and_answer(capsys):
 @pytest.mark.parametrize(
     ("losses", "n_runs", "answer"),
     [
-        ({"b": FIRST + 0.001}, 12, "a has the lowest test loss; b has 0.001 ± 0.000 more."),
+        (
+            {"b": FIRST + 0.001},
+            12,
+            "a has the lowest test loss; b has 0.001 ± 0.000 more (within 0.01).",
+        ),
         (
             {"b": FIRST[::-1] + 0.02},
             12,
@@ -81,7 +85,7 @@ def test_table_and_answer(capsys):
             12,
             "a has the lowest test loss; b has 0.100 ± 0.000 more.",
         ),
-        ({"b": LOW}, 9, "b has the lowest mean test loss; for a verdict, take --runs 10."),
+        ({"b": LOW}, 9, "b has the lowest test loss; for a verdict, take --runs 10 or more."),
     ],
 )
 def test_answers(losses, n_runs, answer, capsys):
