@@ -105,7 +105,7 @@ def main(options):
     for name, line in LINES.items():
         by_run = losses.pivot(index="update", columns="run", values=name)
         smooth = by_run.rolling(11, center=True, min_periods=min(11, len(by_run))).mean()
-        mean, errors = smooth.mean(axis=1), 2 * smooth.sem(axis=1)
+        mean, errors = smooth.mean(axis=1, skipna=False), 2 * smooth.sem(axis=1)
         axes.plot(mean, label=name, linewidth=2, **line)
         axes.fill_between(mean.index, mean - errors, mean + errors, color=line["color"], alpha=0.2)
     baseline = "step number alone"

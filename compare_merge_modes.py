@@ -70,14 +70,15 @@ def main(options):
     for name, line in LINES.items():
         by_run = losses.pivot(index="update", columns="run", values=name)
         smooth = by_run.rolling(11, center=True, min_periods=min(11, len(by_run))).mean()
-        mean, errors = smooth.mean(axis=1), 2 * smooth.sem(axis=1)
+        mean, errors = smooth.mean(axis=1, skipna=False), 2 * smooth.sem(axis=1)
         axes.plot(mean, label=name, linewidth=2, **line)
         axes.fill_between(mean.index, mean - errors, mean + errors, color=line["color"], alpha=0.2)
     baseline = "step number alone"
     axes.axhline(known[baseline]["loss"], color="black", linewidth=0.9, label=baseline)
-    axes.set_title(
-        f"How should the two directions be merged? (runs: {options.runs}, ± 2 standard errors)"
+    conditions = (
+        f"learning rate {options.learning_rate:g}, runs: {options.runs}, ± 2 standard errors"
     )
+    axes.set_title(f"How should the two directions be merged?\n{conditions}")
     axes.set_xlabel(f"update (batch size {options.batch_size})")
     axes.set_ylabel("training loss, mean of 11 updates (nats)")
     axes.set_ylim(0, max(0.75, axes.get_ylim()[1]))

@@ -1,1 +1,1 @@
-"""How fast the training is, and how fast other ways to train are: `python -m benchmarks.NAME`."""
+"""How fast the training is, and how often an interval is right: `python -m benchmarks.NAME`."""

@@ -1,1 +1,1 @@
-"""What the scripts share: training, results, figures, and the command line."""
+"""What the five scripts share: training, baselines, one report, files, and the command line."""

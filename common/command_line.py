@@ -1,6 +1,7 @@
 """What the command lines of all scripts share: the options, and one line for every ending."""
 
 import argparse
+import contextlib
 import math
 import os
 import signal
@@ -65,6 +66,9 @@ def make_parser(script, description, meanings=None, **defaults):
             have. A tuple makes an option that takes one or more values.
     """
     if not is_interactive():
+        for name in ("stdin", "stdout", "stderr"):  # a closed one (`2>&-`): its text goes nowhere
+            if getattr(sys, name) is None:
+                setattr(sys, name, open(os.devnull, "w"))
         end_at_once_on_signals(Path(script).name)
     if missing := find_missing_package():
         sys.exit(
@@ -118,6 +122,11 @@ def read_options(parser):
 
     name = Path(parser.prog).stem
     options = parser.parse_args(namespace=argparse.Namespace(name=name))
+    for option, value in vars(options).items():
+        if isinstance(value, list):  # each value once
+            setattr(options, option, list(dict.fromkeys(value)))
+    if not options.output:
+        parser.error("argument --output: '' is no folder")
     if not options.show and not is_interactive():
         matplotlib.use("agg")  # draws without a display
     if options.show and matplotlib.get_backend().lower() == "agg":
@@ -200,4 +209,6 @@ def end(status, line):
     """Print a line to standard error and end the process; in a notebook, only print it."""
     print(line, file=sys.stderr, flush=True)
     if not is_interactive():
+        with contextlib.suppress(OSError):  # standard output may be what is full
+            sys.stdout.flush()
         os._exit(status)  # sys.exit would wait for a model that is being compiled

@@ -32,13 +32,13 @@ def with_interval(values, sign="", share=False):
     """Return the mean over runs with its `interval`, as str.
 
     This is `0.123 ± 0.004`; `0.119 to 0.130` for fewer than FEWEST_RUNS runs; `0.123` for one;
-    `0.998 (0.995 to 1.000)` for a share whose interval ends at 0 or 1; and `2 of 30 not finite`
+    `0.998 (0.995 to 1.000)` for a share whose interval ends at 0 or 1; and `2/30 failed`
     instead of a mean that would not be finite. `sign="+"` shows the sign of a positive mean.
     """
     values = np.asarray(values, np.float64)
     n_runs, n_bad = len(values), np.count_nonzero(~np.isfinite(values))
     if n_bad:
-        return f"{n_bad} of {n_runs} not finite"
+        return f"{n_bad}/{n_runs} failed"
     number = f"{sign}z.3f"
     low, high = interval(values, share)
     if n_runs == 1:
@@ -84,9 +84,13 @@ def report(scores, known):
     best, second = losses.mean(skipna=False).sort_values().index[:2]  # NaN is last
     lead = losses[second] - losses[best]
     print(f"Answer, at a learning rate of {scores.learning_rate.iloc[0]:g}:")
-    if len(by_run) < FEWEST_RUNS:
+    if not np.isfinite(losses[best]).all():
+        print("no model has a mean test loss, since runs of each have failed.")
+    elif len(by_run) < FEWEST_RUNS:
         print(f"{best} has the lowest test loss; for a verdict, take --runs {FEWEST_RUNS} or more.")
-    elif np.isfinite(lead).all() and interval(lead)[0] <= 0:
+    elif not np.isfinite(lead).all():
+        print(f"{best} has the lowest test loss; runs of all others have failed.")
+    elif interval(lead)[0] <= 0:
         print(f"{best} and {second} have the lowest test loss, with no clear difference.")
     else:
         small = " (within 0.01)" if interval(lead)[1] <= 0.01 else ""

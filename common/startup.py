@@ -31,6 +31,8 @@ def is_interactive():
 
 def find_missing_package():
     """Return the first package of requirements.txt that this Python does not have, or None."""
+    if not REQUIREMENTS.exists():  # `common` has been copied alone
+        return None
     packages = re.findall(r"^[\w-]+", REQUIREMENTS.read_text(encoding="utf-8"), re.MULTILINE)
     modules = {"scikit-learn": "sklearn"}  # that are not named like their package
     missing = (name for name in packages if util.find_spec(modules.get(name, name)) is None)
@@ -71,7 +73,10 @@ def load_keras(n_threads):
     # would search them again and again, for more than a second in all.
     gc.disable()
     with turn_stderr_away() if is_quiet else contextlib.nullcontext():
-        import keras
+        try:
+            import keras
+        except ImportError as error:  # the backend of KERAS_BACKEND is not installed, for example
+            sys.exit(f"{Path(sys.argv[0]).name}: error: Keras could not be loaded: {error}")
 
         if keras.config.backend() == "tensorflow":
             import tensorflow as tf

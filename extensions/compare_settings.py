@@ -47,6 +47,11 @@ CELLS = {"lstm_forw": layers.LSTM, "gru_forw": layers.GRU, "rnn_forw": layers.Si
 MODES = {"bilstm_sum": "sum", "bilstm_mul": "mul", "bilstm_ave": "ave", "bilstm_con": "concat"}
 SETTINGS = {"timesteps": "{} steps", "units": "{} units", "batch_size": "{} per update"}
 MARGIN = MEASURES["loss"].margin
+COUNTED_AS = {  # in the table of verdicts
+    f"lower (within {MARGIN:g})": "lower",
+    f"higher (within {MARGIN:g})": "higher",
+    f"alike, to within {MARGIN:g}": "alike",
+}
 
 
 def get_settings(**values):
@@ -157,8 +162,8 @@ def print_verdicts(verdicts):
     of_pairs = [CLAIMS[pair] for pair in zip(verdicts.one, verdicts.other, strict=True)]
     verdicts = verdicts.join(pd.DataFrame(of_pairs, columns=["claim", "excluded"]))
     for view, rows in verdicts.groupby("view", sort=False):
-        words = rows.verdict.str.replace(r",? \(?(to )?within .*", "", regex=True)
-        counts = rows.groupby(["claim", "one", "other", words], sort=False).size()
+        verdicts_counted = rows.verdict.replace(COUNTED_AS)
+        counts = rows.groupby(["claim", "one", "other", verdicts_counted], sort=False).size()
         counts = counts.unstack(fill_value=0).rename_axis(columns=None)
         print_block(f"Verdicts, one minus other, {view}:", counts)
         against = rows[[row.verdict in row.excluded for row in rows.itertuples()]]

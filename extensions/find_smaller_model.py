@@ -280,7 +280,8 @@ def report_rates(compared, options):
     pairs = [pair for pair in PAIRS if set(pair) <= set(four.model)]
     report(four, pairs, {}, measures=(BY, "loss"))
     shares = four.pivot_table(BY, "model", "view", describe, sort=False)
-    print_block(f"Whole sequences right, of {N_TEST:,} (mean of runs, 95% interval):", shares)
+    runs = f"{describe_runs(options.runs)}; recipe: at most {MOST_RUNS}"
+    print_block(f"Whole sequences right, of {N_TEST:,} ({runs}):", shares)
     perfect = (four.accuracy_on_100 == 1).groupby([four["view"], four.model], sort=False).sum()
     print_block("Runs that get all of 100 sequences right:", perfect.unstack("view", sort=False))
     return four

@@ -11,9 +11,9 @@ over the sequences, and then, to compare, with the state of each other cell held
 Expect a cell whose state has a correlation of about 0.97 or more with the sum at every step. But
 other cells follow the sum nearly as well, so that the model is hardly less right without that cell
 than without another. (In tables and figures, "other cell" is the median of all but the best.) One
-figure shows a trained cell beside the cell of parts/counting_lstm.py, which is set by hand and does
-nothing but add; the other shows what all models have in common. It takes about 18 seconds on 2 CPU
-cores.
+figure shows a trained cell beside the cell of extensions/parts/counting_lstm.py, which is set by
+hand and does nothing but add; the other shows what all models have in common. It takes about 18
+seconds on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds

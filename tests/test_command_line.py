@@ -21,7 +21,7 @@ def test_options_have_common_defaults(parser, tmp_path, monkeypatch, capsys):
     expected = defaults | OWN | {"seed": 0, "output": "results", "show": False}
     expected = {name: value for name, value in expected.items() if value is not None}
     assert vars(parser.parse_args([])) == expected
-    arguments = ["some.py", "--sequences", "7", "6", "--output", str(tmp_path / "new")]
+    arguments = ["some.py", "--sequences", "7", "6", "7", "--output", str(tmp_path / "new")]
     monkeypatch.setattr(sys, "argv", arguments)
     given = {"sequences": [7, 6], "output": tmp_path / "new", "name": "some"}
     assert vars(read_options(parser)) == expected | given
@@ -70,6 +70,7 @@ def test_bad_numbers(option, assert_one_line_error):
         (["--seed"], "--seed"),
         (["--show=3"], "--show"),
         (["--show"], "--show"),  # conftest.py: no display
+        (["--output", ""], "--output: ''"),
     ],
 )
 def test_other_bad_options(options, named, assert_one_line_error):

@@ -1,5 +1,6 @@
 """The files of a script: all whole or none, whatever ends it."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -91,6 +92,16 @@ def test_a_file_that_another_program_holds(tmp_path, monkeypatch):
     monkeypatch.setattr("common.files.open", refuse, raising=False)
     with pytest.raises(PermissionError, match="some_losses"):
         check_directory(str(tmp_path), "some")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+@pytest.mark.parametrize("closed", ["2>&-", ">&- 2>&-"])
+def test_closed_streams(closed, tmp_path):
+    command = (
+        f"'{sys.executable}' '{ROOT / 'data.py'}' --timesteps 4 --output '{tmp_path}' {closed}"
+    )
+    assert subprocess.run(command, shell=True).returncode == 0
+    assert (tmp_path / "data.png").exists()
 
 
 def test_a_folder_that_vanishes(write, tmp_path):

@@ -32,7 +32,7 @@ def test_values_in_print():
     assert with_interval(around(0.98, 0.03), share=True) == "0.980 (0.950 to 1.000)"
     assert with_interval(around(0.02, 0.03), share=True) == "0.020 (0.000 to 0.050)"
     assert with_interval(around(0.5, 0.03), share=True) == "0.500 ± 0.030"
-    assert with_interval([0.5, np.nan, np.inf]) == "2 of 3 not finite"
+    assert with_interval([0.5, np.nan, np.inf]) == "2/3 failed"
     assert describe_runs(9) == "smallest to largest of 9 runs"
 
 
@@ -84,6 +84,11 @@ def test_table_and_answer(capsys):
             {"b": FIRST + 0.1, "c": np.append(np.nan, [0.0] * 11)},  # no mean, so not the lowest
             12,
             "a has the lowest test loss; b has 0.100 ± 0.000 more.",
+        ),
+        (
+            {"b": np.full(12, np.inf)},
+            12,
+            "a has the lowest test loss; runs of all others have failed.",
         ),
         ({"b": LOW}, 9, "b has the lowest test loss; for a verdict, take --runs 10 or more."),
     ],
