@@ -1,5 +1,7 @@
 """One table of what many runs have scored, and the sentence that it comes to."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
@@ -83,15 +85,17 @@ def report(scores, known):
 
     best, second = losses.mean(skipna=False).sort_values().index[:2]  # NaN is last
     lead = losses[second] - losses[best]
-    print(f"Answer, at a learning rate of {scores.learning_rate.iloc[0]:g}:")
+    answer = f"{best} has the lowest test loss; "
     if not np.isfinite(losses[best]).all():
-        print("no model has a mean test loss, since runs of each have failed.")
+        answer = "no model has a mean test loss, since runs of each have failed."
     elif len(by_run) < FEWEST_RUNS:
-        print(f"{best} has the lowest test loss; for a verdict, take --runs {FEWEST_RUNS} or more.")
+        answer += f"for a verdict, take --runs {FEWEST_RUNS} or more."
     elif not np.isfinite(lead).all():
-        print(f"{best} has the lowest test loss; runs of all others have failed.")
+        answer += "runs of all others have failed."
     elif interval(lead)[0] <= 0:
-        print(f"{best} and {second} have the lowest test loss, with no clear difference.")
+        answer = f"{best} and {second} have the lowest test loss, with no clear difference."
     else:
         small = " (within 0.01)" if interval(lead)[1] <= 0.01 else ""
-        print(f"{best} has the lowest test loss; {second} has {with_interval(lead)} more{small}.")
+        answer += f"{second} has {with_interval(lead)} more{small}."
+    print(f"Answer, at a learning rate of {scores.learning_rate.iloc[0]:g}:")
+    print(textwrap.fill(answer, 80))
