@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -96,37 +97,41 @@ def files_to_read(tmp_path, monkeypatch):
 
 @pytest.fixture
 def replay(monkeypatch):
-    """Let the scripts train once, and find the same trainings when they train again."""
-    kept, train_runs, train_model = [], training.train_runs, training.train_model
+    """Let the scripts train once, and find the same trainings when they train again.
 
-    def record(models, *arguments, after=None, **settings):
-        weights = {}
+    To save time and memory only the first model is trained; the others have its losses and scores.
+    """
+    kept, train_runs = [], training.train_runs
 
-        def keep(name, run, rate, model):
-            weights[name, run, rate] = model.get_weights()
-            if after:
-                after(name, run, rate, model)
+    def call(after, models, weights, trainings):
+        for name, (run, rate) in product(models, trainings):
+            models[name].set_weights(weights[name])
+            after(name, run, rate, models[name])
 
-        tables = train_runs(models, *arguments, after=keep, **settings)
-        kept.append((tables, weights))
-        return tables
+    def record(models, *arguments, after=lambda *others: None, **settings):
+        first = next(iter(models))
+        settings |= {"n_copies": 1}
+        losses, scores = train_runs({first: models[first]}, *arguments, **settings)
+        losses = losses.assign(**dict.fromkeys(models, losses[first]))
+        scores = pd.concat([scores.assign(model=name) for name in models], ignore_index=True)
+        weights = {name: model.get_weights() for name, model in models.items()}
+        kept.append((losses, scores, weights))
+        call(after, models, weights, set(zip(scores.run, scores.learning_rate, strict=True)))
+        return losses, scores
 
-    def train_again(models, *arguments, after=None, **settings):
-        tables, weights = kept.pop(0)
-        for (name, run, rate), of_run in weights.items():
-            models[name].set_weights(of_run)
-            if after:
-                after(name, run, rate, models[name])
-        return tables
+    def train_again(models, *arguments, after=lambda *others: None, **settings):
+        losses, scores, weights = kept.pop(0)
+        call(after, models, weights, set(zip(scores.run, scores.learning_rate, strict=True)))
+        return losses, scores
 
     def use(train):
-        for module in [sys.modules["common.training"], *map(sys.modules.get, list(sys.modules))]:
+        for module in list(sys.modules.values()):
             if getattr(module, "train_runs", None) in (train_runs, record, train_again):
                 monkeypatch.setattr(module, "train_runs", train)
 
     use(record)
     yield lambda: use(train_again)
-    assert not kept and training.train_model is train_model
+    assert not kept
 
 
 @pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "bilstm"])
