@@ -179,7 +179,8 @@ def train_runs(
         stop: None, or a function of all losses of a training so far, shape `(n_updates,)`, that
             says after each pass whether this training ends there.
         after: None, or a function that is called after each training with the model's name, the
-            run, the learning rate, and the model, which has the weights of that training.
+            run, the learning rate, and the model, which has the weights of that training. It is
+            called in several threads.
         n_copies: how many copies of each model share its runs, each on a core of its own.
 
     Returns:
@@ -274,9 +275,8 @@ def train_runs(
         stopped.set()
         cores.shutdown(wait=False, cancel_futures=True)
     trainings = list(product(range(1, n_runs + 1), rates))
-    return _tabulate_losses(models, trainings, results), _tabulate_scores(
-        models, trainings, results
-    )
+    losses = _tabulate_losses(models, trainings, results)
+    return losses, _tabulate_scores(models, trainings, results)
 
 
 def _copy(model):
