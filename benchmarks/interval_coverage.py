@@ -56,7 +56,7 @@ def simulate(losses, n_runs, rng):
         drawn, others = rng.integers(len(next(iter(losses.values()))), size=(2, n_runs))
         choosers = draw_choosers(n_runs, number)
         for name, table in losses.items():
-            chosen, _ = choose_rates(table[drawn], table[drawn], choosers)
+            chosen, *_ = choose_rates(table[drawn, :, None], table[drawn, :, None], choosers)
             by_three[name][:, number] = table[drawn, chosen]
             by_one[name][:, number] = table[drawn, table[others].mean(axis=0).argmin()]
     return by_three, by_one

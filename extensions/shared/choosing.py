@@ -25,7 +25,8 @@ def get_views(scores, seed=0, by="loss"):
             trained, such as `timesteps`. Every column that is no measure of MEASURES counts as
             one of these.
         seed: of the choice.
-        by: the measure that chooses.
+        by: the measure that chooses. If a training was tested several times, it also chooses the
+            test, that is, when to stop. (A single run has its last test.)
 
     Returns:
         DataFrame of some rows of scores, with a first column `view`: `at 0.001`, if that is one of
@@ -39,9 +40,15 @@ def get_views(scores, seed=0, by="loss"):
         views = {f"at {rate:g}": scores[scores.learning_rate == rate]}
     else:
         who = "three other runs" if n_runs > N_CHOOSERS else "the other runs"
-        choices = tabulate_choices(scores, seed, by).drop(columns="at_edge")
         views = {f"at {PUBLISHED_RATE:g}": published} if len(published) else {}
-        views[f"at a rate chosen by {who}"] = scores.merge(choices)
+        views[f"at a rate chosen by {who}"] = scores
+    if n_runs == 1:
+        keys = [*get_keys(scores), "run"]
+        views = {view: rows.drop_duplicates(keys, keep="last") for view, rows in views.items()}
+    else:
+        for view, rows in views.items():
+            choices = tabulate_choices(rows, seed, by)
+            views[view] = rows.merge(choices.drop(columns="at_edge"))
     return pd.concat(views, names=["view"]).reset_index("view").reset_index(drop=True)
 
 
@@ -71,11 +78,10 @@ def tabulate_choices(scores, seed=0, by="loss"):
     """Return the learning rate of each model in each run, as `choose_rates` chooses it.
 
     Args:
-        scores, seed, by: as for `get_views`. If a training was tested several times, the last test
-            counts.
+        scores, seed, by: as for `get_views`.
 
     Returns:
-        DataFrame with the columns that say what was trained, `run`, `learning_rate`, and
+        DataFrame with the columns that say what was trained, `run`, `learning_rate`, `update`, and
         `at_edge`: whether that is the first or the last rate, and better than its neighbour.
     """
     if MEASURES[by].is_censored:
@@ -85,12 +91,17 @@ def tabulate_choices(scores, seed=0, by="loss"):
     choosers = draw_choosers(scores.run.nunique(), seed)
     sign, choices = -1 if MEASURES[by].is_share else 1, {}
     for trained, rows in scores.groupby(get_keys(scores), sort=False):
-        last = rows.drop_duplicates(["run", "learning_rate"], keep="last")
-        tables = last.pivot(index="run", columns="learning_rate")
-        values = sign * tables[by]
-        chosen, at_edge = choose_rates(values.to_numpy(), tables["loss"].to_numpy(), choosers)
-        rates = {"learning_rate": values.columns[chosen], "at_edge": at_edge}
-        choices[trained] = pd.DataFrame(rates, index=values.index)
+        test = rows.groupby(["run", "learning_rate"]).cumcount()
+        tables = rows.assign(test=test).pivot(index=["run", "learning_rate"], columns="test")
+        runs, rates = tables.index.levels
+        values, losses, updates = (
+            tables[name].to_numpy().reshape(len(runs), len(rates), -1)
+            for name in (by, "loss", "update")
+        )
+        chosen, tests, at_edge = choose_rates(sign * values, losses, choosers)
+        settings = {"learning_rate": rates[chosen], "at_edge": at_edge}
+        settings["update"] = updates[np.arange(len(runs)), chosen, tests]
+        choices[trained] = pd.DataFrame(settings, index=runs)
     return pd.concat(choices, names=get_keys(scores)).reset_index()
 
 
@@ -98,27 +109,33 @@ def choose_rates(values, losses, choosers):
     """Choose a learning rate for each run: the one with the best mean over some other runs.
 
     A value that is not finite counts as the worst. If means are equal, the rate with the lower
-    loss is chosen, and if these are equal, too, the smaller rate.
+    loss is chosen, and if these are equal, too, the smaller rate. A rate counts with its best test.
 
     Args:
-        values: what to choose by, lower is better, shape `(n_runs, n_rates)`; the rates rise.
+        values: what to choose by, lower is better, shape `(n_runs, n_rates, n_tests)`; the rates
+            rise.
         losses: the same shape.
         choosers: for each run, which other runs choose, int, shape `(n_runs, n_choosers)`.
 
     Returns:
-        Two arrays of shape `(n_runs,)`: the index of the rate; and whether that is the first or
-        the last of three or more rates, and strictly better than its neighbour.
+        Three arrays of shape `(n_runs,)`: the index of the rate; that of the test; and whether the
+        rate is the first or the last of three or more, and strictly better than its neighbour.
     """
     means, mean_losses = (
         np.where(np.isfinite(table), table, np.inf)[choosers].mean(axis=1).round(12)
         for table in (values, losses)
     )
-    chosen = np.lexsort((mean_losses, means))[:, 0]  # by the last key first
+    tests = np.lexsort((mean_losses, means))[..., :1]  # of each rate; by the last key first
+    means, mean_losses = (
+        np.take_along_axis(table, tests, axis=2)[..., 0] for table in (means, mean_losses)
+    )
+    chosen = np.lexsort((mean_losses, means))[:, 0]
     n_rates = means.shape[1]
     neighbours = np.where(chosen == 0, min(1, n_rates - 1), n_rates - 2)
     rows = np.arange(len(means))
     is_better = means[rows, chosen] < means[rows, neighbours]
-    return chosen, (n_rates > 2) & np.isin(chosen, (0, n_rates - 1)) & is_better
+    at_edge = (n_rates > 2) & np.isin(chosen, (0, n_rates - 1)) & is_better
+    return chosen, tests[rows, chosen, 0], at_edge
 
 
 def draw_choosers(n_runs, seed):

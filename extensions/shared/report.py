@@ -129,10 +129,13 @@ def report_choices(scores, seed=0, by="loss"):
     choices = tabulate_choices(scores, seed, by)
     print(f"Learning rates chosen by {MEASURES[by].heading} (in how many runs):")
     narrow = []
+    is_tested_often = scores.duplicated([*get_keys(scores), "run", "learning_rate"]).any()
     for trained, rows in choices.groupby(get_keys(scores), sort=False):
         counts = rows.learning_rate.value_counts().sort_index()
         name = ", ".join(map(str, trained))
         line = f"{name}: {', '.join(f'{rate:g} ({n})' for rate, n in counts.items())}"
+        if is_tested_often:
+            line += f", after {rows['update'].min():,.0f} to {rows['update'].max():,.0f} updates"
         print(textwrap.fill(line, WIDTH, subsequent_indent="  "))
         if rows.at_edge.mean() >= 0.25 and len(rows) >= FEWEST_RUNS:
             narrow.append(f"{name} ({rows.at_edge.mean():.0%})")

@@ -47,9 +47,12 @@ MEASURES = {
 
 
 def get_keys(scores):
-    """Return the columns that say what was trained: the model, and whatever else varies."""
+    """Return the columns that say what was trained: the model, and whatever else varies.
+
+    Measures, and columns whose name is a number, do not.
+    """
     others = {*MEASURES, "view", "run", "learning_rate", "update"}
-    return [column for column in scores.columns if column not in others]
+    return [name for name in scores.columns if isinstance(name, str) and name not in others]
 
 
 def get_differences(scores, measure, one, other):

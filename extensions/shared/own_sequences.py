@@ -1,0 +1,183 @@
+"""A reader's own sequences: the options, the file, and which sequences are for testing.
+
+A wrong file is reported in one line, before Keras is loaded.
+"""
+
+import os
+
+import numpy as np
+import pandas as pd
+
+from common.command_line import check_backend, read_options
+from common.startup import load_keras
+from extensions.parts.sequences import find_columns, number_steps, read_table, refuse
+
+HELD_OUT_SHARE = 0.2  # of the training sequences: their loss chooses the rate and the epochs
+TEST_SHARE = 0.25  # of the sequences, if the file has no column `split`
+
+
+def start_with_sequences(parser, data, label, group=None, each_step=False):
+    """Read a script's options and its file, then load Keras quietly.
+
+    Args:
+        parser: as `common.command_line.make_parser` makes it.
+        data: path of the file that the script reads by default.
+        label, group: names of its columns, group may be None.
+        each_step: whether there is a label at each step, not one for the whole sequence.
+
+    Returns:
+        The options, with what `read_sequences` returns.
+
+    Raises:
+        SystemExit: with status 2, after one line, if an option or the file is wrong.
+    """
+    add, column = parser.add_argument, {"metavar": "NAME"}
+    add("--data", metavar="FILE", help=f"CSV file, a row a time step (default: {data.name})")
+    add("--label", **column, help=f"column of the label, empty if not known (default: {label})")
+    what = "column that says which sequence a row belongs to (default: recording)"
+    add("--recording", default="recording", **column, help=what)
+    add("--time", **column, help="column that orders the rows of a sequence, numbers or dates")
+    what = "column of what shares sequences, as a person: never on both sides of a split"
+    add("--group", **column, help=what)
+    add("--features", nargs="+", **column, help="columns to learn from (default: all others)")
+    options = parser.parse_args()
+    check_backend(parser)
+    if options.data and not options.label:
+        parser.error("argument --label: name the column with the labels")
+    if not options.data:
+        options.data, options.label, options.group = data, label, group
+    try:
+        sequences = read_sequences(
+            options.data,
+            {name: getattr(options, name) for name in ("recording", "label", "time", "group")},
+            options.features,
+            each_step,
+            options.seed,
+        )
+    except ValueError as error:
+        parser.error(f"argument --data: {str(options.data)!r}: {error}")
+    options = read_options(parser)  # only now, as it makes the output folder
+    vars(options).update(sequences)
+    load_keras(os.cpu_count())
+    return options
+
+
+def read_sequences(file, roles, features=None, each_step=False, seed=0):
+    """Read the sequences of a file, and which of them are for testing.
+
+    Args:
+        file: path of a CSV file, as `extensions.parts.sequences.read_table` reads it.
+        roles: dict of `recording`, `label`, `time` and `group` to the name of a column or None.
+        features: None, or names of columns.
+        each_step: whether there is a label at each step, not one for the whole sequence.
+        seed: of the split, if the file has none.
+
+    Returns:
+        A dict: `table`, the rows of all sequences with a label, a DataFrame; `columns`, as
+        `find_columns` describes it; `sequences`, a DataFrame with a row for each sequence:
+        `recording`, `group`, `stratum` (the label, where it has one) and `is_test`; `is_test`, a
+        Series of bool for the rows of `table`; and `notes`, what to tell the user, a list of str.
+
+    Raises:
+        ValueError: the file is wrong. The message is one line.
+    """
+    recording, label, group = (roles[name] for name in ("recording", "label", "group"))
+    table = read_table(file, [recording, label, group, "split"])
+    columns = find_columns(table, **roles, features=features)
+    for column in filter(None, [recording, group]):
+        refuse(table, column, table[column] == "", "is empty: every row needs one")
+    by_recording = table[table[label] != ""].groupby(recording)[label]
+    is_labelled = table[recording].isin(by_recording.groups)
+    notes = []
+    if not is_labelled.all():
+        n_left_out = table[recording][~is_labelled].nunique()
+        notes.append(f"{n_left_out:,} sequences without a label are left out.")
+        table = table[is_labelled]
+    if each_step and not (by_recording.nunique() > 1).any():
+        raise ValueError(
+            f"column {label!r} never changes within a sequence: for one label a sequence, take"
+            " python -m extensions.classify_recordings"
+        )
+    first_label = table[recording].map(by_recording.first())
+    if not each_step:
+        is_other = (table[label] != "") & (table[label] != first_label)
+        why = "is another label than before in this sequence: for a label at each step, take"
+        refuse(table, label, is_other, f"{why} python -m extensions.label_steps")
+    for column in [name for name in (group, "split") if name in table]:
+        is_other = table[column] != table.groupby(recording)[column].transform("first")
+        refuse(table, column, is_other, "is another value than in the first row of this sequence")
+
+    table = table.assign(**{label: table[label] if each_step else first_label})
+    firsts = table.drop_duplicates(recording)
+    sequences = pd.DataFrame({"recording": firsts[recording], "group": firsts[group or recording]})
+    sequences["stratum"] = "" if each_step else firsts[label]
+    if "split" in table:
+        is_wrong = ~table["split"].isin(["train", "test"])
+        refuse(table, "split", is_wrong, "is neither 'train' nor 'test'")
+        sequences["is_test"] = firsts["split"] == "test"
+        of_group = sequences.groupby("group").is_test.nunique()
+        if of_group.max() > 1:
+            raise ValueError(f"column 'split': {of_group.idxmax()!r} is in 'train' and 'test'")
+    else:
+        sequences["is_test"] = draw_share(sequences, TEST_SHARE, np.random.default_rng(seed))
+    train = sequences[~sequences.is_test]
+    if not 0 < len(train) < len(sequences):
+        raise ValueError("has too few sequences (or groups) of each label to train and to test")
+    if not draw_share(train, HELD_OUT_SHARE, np.random.default_rng(seed)).any():
+        raise ValueError("has too few training sequences (or groups) of each label to hold one out")
+    is_train = table[recording].isin(train.recording)
+    columns = find_columns(table, **roles, features=features, is_train=is_train)
+    if len(columns["classes"]) < 2:
+        raise ValueError(f"column {label!r}: two labels are needed, not only {columns['classes']}")
+    if len(columns["classes"]) > 20 and any("." in name for name in columns["classes"]):
+        raise ValueError(
+            f"column {label!r}: numbers such as {columns['classes'][0]} are no classes"
+        )
+    columns["each_step"] = each_step
+    found = {"table": table, "columns": columns, "sequences": sequences.reset_index(drop=True)}
+    return {**found, "is_test": ~is_train, "notes": [*notes, *get_notes(table, columns)]}
+
+
+def get_notes(table, columns):
+    """Yield what to tell the user about the features, sentences."""
+    features = [*columns["numbers"], *columns["categories"]]
+    n_missing = (table[features].isna() | (table[features] == "")).sum()
+    if n_missing.any():
+        counts = ", ".join(f"{name} {count:,}" for name, count in n_missing[n_missing > 0].items())
+        yield (
+            f"Missing cells: {counts}. They have the value before them in the sequence, or else the"
+            " training mean (text: no value)."
+        )
+    sequence, step = number_steps(table, columns)
+    if step.max() == 0:
+        return
+    rows = table.iloc[np.lexsort((step, sequence))].groupby(np.sort(sequence))
+    for name in features:
+        if rows[name].nunique().max() == 1 < table[name].nunique():
+            yield f"{name!r} never changes within a sequence: is it a --group?"
+        elif name in columns["numbers"] and not columns["time"] and (rows[name].diff() > 0).sum():
+            if not (rows[name].diff() <= 0).any():
+                yield f"{name!r} rises throughout each sequence: is it the --time?"
+
+
+def draw_share(sequences, share, rng):
+    """Draw a share of the groups of each label, and with them their sequences.
+
+    A group counts with the first of its labels.
+
+    Args:
+        sequences: DataFrame as `read_sequences` makes it.
+        share: how much to draw, between 0 and 1. At least one of two or more groups of a label is
+            drawn, and none if there is only one.
+        rng: NumPy Generator.
+
+    Returns:
+        Array of bool: whether each sequence is drawn.
+    """
+    groups = sequences.drop_duplicates("group")
+    drawn = np.zeros(len(groups), bool)
+    for label in np.unique(groups.stratum):
+        of_label = rng.permutation(np.flatnonzero(groups.stratum == label))
+        n_drawn = max(1, round(share * len(of_label)))
+        drawn[of_label[:n_drawn]] = len(of_label) > 1
+    return sequences.group.isin(groups.group[drawn]).to_numpy()
