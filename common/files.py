@@ -35,7 +35,7 @@ def save(options, figure, others=None, **tables):
 
     Args:
         options: of the command line, as `common.command_line.start_script` returns them.
-        figure: matplotlib figure, for `<script>.png`.
+        figure: matplotlib figure, for `<script>.png`, or None.
         others: None, or a dict that gives the ending of another file a function, which is called
             with the path and writes the file.
         **tables: DataFrames, named by what they hold: `losses` goes to `<script>_losses.csv`.
@@ -49,7 +49,8 @@ def save(options, figure, others=None, **tables):
         # A directory of its own: another script may be writing to the same place.
         with tempfile.TemporaryDirectory(prefix=".", dir=options.output) as temporary:
             begin = Path(temporary, options.name)
-            figure.savefig(f"{begin}.png", dpi=160)
+            if figure:
+                figure.savefig(f"{begin}.png", dpi=160)
             for what, table in tables.items():
                 table.to_csv(f"{begin}_{what}.csv", index=False)
             for ending, write in (others or {}).items():

@@ -106,7 +106,7 @@ def make_scores():
         for model, (key, share), run in product(COMPARED, right.items(), range(1, 11))
     ]
     columns = ["model", "schedule", "learning_rate", "run", "loss", "sequence_accuracy"]
-    scores = pd.DataFrame(rows, columns=columns)
+    scores = pd.DataFrame(rows, columns=columns).assign(update=9)
     return scores.assign(
         accuracy_near=0.5, accuracy_far=1.0, accuracy_on_100=1.0 * (scores.run == 1)
     )

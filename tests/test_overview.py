@@ -15,7 +15,7 @@ def test_needs_the_tables_of_variable_length(tmp_path):
 
 
 def test_titles_answer_and_means_are_of_full_windows(tmp_path):
-    runs = pd.DataFrame({"run": range(1, 13), "learning_rate": 0.01, "length": 5})
+    runs = pd.DataFrame({"run": range(1, 13), "learning_rate": 0.01, "length": 5, "update": 9})
     rows = [runs.assign(model="forward", accuracy=0.7, loss=0.5)]
     rows.append(rows[0].assign(model="bidirectional", accuracy=0.9))
     for table, column in (("scores", "length"), ("lengths", "loss")):  # which it does not have

@@ -48,7 +48,7 @@ def test_the_rule_against_one_in_plain_python(drawn, seed):
     scores = pd.DataFrame(keys, columns=KEYS)
     of_lengths = {5: (one, other), 9: (other, one)}
     scores = pd.concat(
-        scores.assign(timesteps=length, accuracy=-values.ravel(), loss=losses.ravel())
+        scores.assign(timesteps=length, update=9, accuracy=-values.ravel(), loss=losses.ravel())
         for length, (values, losses) in of_lengths.items()
     )
     choices = choosing.tabulate_choices(scores.sample(frac=1, random_state=0), seed, "accuracy")
@@ -62,8 +62,24 @@ def test_the_rule_against_one_in_plain_python(drawn, seed):
 def test_rounding_breaks_no_tie():
     values = np.array([[0, 0], [0.3, 0.1], [0.2, 0.2], [0.1, 0.3]])  # equal means of the last three
     losses = np.array([[9.0, 0.0]] * 4)
-    chosen, _ = choosing.choose_rates(values, losses, np.array([[1, 2, 3]] * 4))
+    others = np.array([[1, 2, 3]] * 4)
+    chosen, *_ = choosing.choose_rates(values[:, :, None], losses[:, :, None], others)
     assert chosen.tolist() == [1] * 4
+
+
+def test_the_test_is_chosen_with_the_rate():
+    """Of all rates and tests, the lowest mean over the others, whatever the run itself says."""
+    scores = pd.DataFrame(product("a", range(1, 8), RATES, [10, 20, 30]), columns=[*KEYS, "update"])
+    scores["loss"] = np.random.default_rng(0).random(len(scores))
+    views = choosing.get_views(scores.sample(frac=1, random_state=0), seed=3)
+    by_run = scores.pivot(index="run", columns=["learning_rate", "update"], values="loss")
+    for view, rates in (("at 0.001", [0.001]), (CHOSEN, RATES)):
+        rows = views[views["view"] == view].sort_values("run")
+        means = [by_run[rates].iloc[of_run].mean() for of_run in choosing.draw_choosers(7, 3)]
+        expected = [of_run.idxmin() for of_run in means]
+        assert [*zip(rows.learning_rate, rows["update"], strict=True)] == expected
+    (last,) = choosing.get_views(scores[scores.run == 1])["update"]
+    assert last == 30
 
 
 @pytest.mark.parametrize("n_runs", [2, 3, 4, 5, 30])

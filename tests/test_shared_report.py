@@ -94,7 +94,7 @@ def test_choices(monkeypatch, capsys):
     choices["learning_rate"] = [0.001] * 3 + [0.003] * 20 + [0.01]
     choices["at_edge"] = choices.learning_rate != 0.003
     monkeypatch.setattr(report, "tabulate_choices", lambda scores, *_: choices[: len(scores)])
-    scores = choices.drop(columns="at_edge").assign(loss=0.5)
+    scores = choices.drop(columns="at_edge").assign(loss=0.5, update=9)
     report.report_choices(scores)
     assert capsys.readouterr().out.splitlines() == [
         "Learning rates chosen by test loss (in how many runs):",

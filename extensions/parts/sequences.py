@@ -61,6 +61,8 @@ def read_table(file, as_text=()):
         raise ValueError("cannot be read as CSV: it is empty")
     table = table.set_axis(table.iloc[0].to_list(), axis=1).iloc[1:]
     table = table.loc[:, table.columns != ""]  # such as the row numbers that pandas writes
+    if table.empty:
+        raise ValueError("has no rows below the header")
     if table.columns.has_duplicates:
         raise ValueError(f"has two columns {table.columns[table.columns.duplicated()][0]!r}")
     for column in table.columns.difference(list(as_text)):
@@ -105,18 +107,19 @@ def find_columns(table, recording, label, time=None, group=None, features=None, 
     roles = {"recording": recording, "label": label, "time": time, "group": group}
     taken = [*filter(None, roles.values()), "split"]
     features = features or [column for column in table if column not in taken]
-    for column in [*filter(None, roles.values()), *features]:
+    named = [(role, column) for role, column in roles.items() if column]
+    for role, column in [*named, *(("features", column) for column in features)]:
         if column not in table:
-            raise ValueError(f"has no column {column!r}, only {', '.join(table.columns[:10])}")
+            raise ValueError(f"has no column {column!r} ({role}), only {', '.join(table)[:200]}")
         if [*taken, *features].count(column) > 1:
-            raise ValueError(f"column {column!r} cannot be two of recording, label, feature, ...")
+            raise ValueError(f"column {column!r} cannot be {role} and something else")
     if not features:
         raise ValueError("has no feature: a column besides recording and label")
     train = table if is_train is None else table[is_train]
     numbers = [column for column in features if pd.api.types.is_float_dtype(table[column])]
     means = train[numbers].mean()
     if means.isna().any():
-        raise ValueError(f"column {means.idxmin(skipna=False)!r} has no number in training rows")
+        raise ValueError(f"column {means.index[means.isna()][0]!r} has no number in training rows")
     values = {column: train[column] for column in features if column not in numbers}
     categories = {name: sorted(set(cells) - {""}) for name, cells in values.items()}
     classes = sort_labels(set(table[label]) - {""})

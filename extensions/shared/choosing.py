@@ -44,7 +44,10 @@ def get_views(scores, seed=0, by="loss"):
         views[f"at a rate chosen by {who}"] = scores
     if n_runs == 1:
         keys = [*get_keys(scores), "run"]
-        views = {view: rows.drop_duplicates(keys, keep="last") for view, rows in views.items()}
+        views = {
+            view: rows.sort_values("update", kind="stable").drop_duplicates(keys, keep="last")
+            for view, rows in views.items()
+        }
     else:
         for view, rows in views.items():
             choices = tabulate_choices(rows, seed, by)
@@ -91,11 +94,13 @@ def tabulate_choices(scores, seed=0, by="loss"):
     choosers = draw_choosers(scores.run.nunique(), seed)
     sign, choices = -1 if MEASURES[by].is_share else 1, {}
     for trained, rows in scores.groupby(get_keys(scores), sort=False):
+        rows = rows.sort_values("update")
         test = rows.groupby(["run", "learning_rate"]).cumcount()
-        tables = rows.assign(test=test).pivot(index=["run", "learning_rate"], columns="test")
-        runs, rates = tables.index.levels
+        tables = rows.assign(test=test).pivot(index="run", columns=["learning_rate", "test"])
+        runs, rates = tables.index, np.sort(rows.learning_rate.unique())
+        of_all = pd.MultiIndex.from_product([rates, range(test.max() + 1)])
         values, losses, updates = (
-            tables[name].to_numpy().reshape(len(runs), len(rates), -1)
+            tables[name].reindex(columns=of_all).to_numpy().reshape(len(runs), len(rates), -1)
             for name in (by, "loss", "update")
         )
         chosen, tests, at_edge = choose_rates(sign * values, losses, choosers)

@@ -3,7 +3,9 @@
 A wrong file is reported in one line, before Keras is loaded.
 """
 
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -62,6 +64,79 @@ def start_with_sequences(parser, data, label, group=None, each_step=False):
     return options
 
 
+def start_with_model(parser):
+    """Read the options of a script that applies a model, and its file; load Keras and the model.
+
+    Args:
+        parser: as `common.command_line.make_parser` makes it.
+
+    Returns:
+        The options, with `table`, `columns` and `notes` as `read_sequences` returns them, and
+        `model`, a Keras model.
+
+    Raises:
+        SystemExit: with status 2, after one line, if an option or a file is wrong.
+    """
+    what = "Keras file of extensions.classify_recordings or extensions.label_steps"
+    parser.add_argument("--model", required=True, metavar="FILE", help=what)
+    parser.add_argument("--data", required=True, metavar="FILE", help="CSV file, a row a time step")
+    options = parser.parse_args()
+    check_backend(parser)
+    try:
+        columns = json.loads(Path(options.model).with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        parser.error(f"argument --model: {options.model!r}: no JSON file beside it: {error}")
+    try:
+        table = read_new_table(options.data, columns)
+    except ValueError as error:
+        parser.error(f"argument --data: {options.data!r}: {error}")
+    options = read_options(parser)
+    load_keras(os.cpu_count())
+    import keras
+
+    try:
+        model = keras.models.load_model(options.model, compile=False)
+    except Exception as error:  # of Keras or of the archive
+        reason = " ".join(str(error).split())[:200]
+        parser.error(f"argument --model: {options.model!r} is no Keras model: {reason}")
+    found = {"table": table, "columns": columns, "notes": [*get_notes(table, columns)]}
+    vars(options).update(found, model=model)
+    return options
+
+
+def read_new_table(file, columns):
+    """Read a file with the columns that a model was trained with; the label may be missing.
+
+    Args:
+        file: path of a CSV file.
+        columns: as `read_sequences` returns them.
+
+    Returns:
+        DataFrame, as `extensions.parts.sequences.read_table` returns it.
+
+    Raises:
+        ValueError: a column is missing, or is of another kind than in training.
+    """
+    recording, label = columns["recording"], columns["label"]
+    as_text = [recording, label, columns["group"], *columns["categories"]]
+    table = read_table(file, as_text)
+    for column in filter(
+        None, [recording, columns["time"], *columns["numbers"], *columns["categories"]]
+    ):
+        if column not in table:
+            raise ValueError(f"has no column {column!r}, which the model needs")
+    for column in columns["numbers"]:
+        if not pd.api.types.is_float_dtype(table[column]):
+            raise ValueError(f"column {column!r} is text; in training it was numbers")
+    for column, values in columns["categories"].items():
+        if not table[column].isin(values).any():
+            raise ValueError(f"column {column!r}: none of its values was there in training")
+    refuse(table, recording, table[recording] == "", "is empty: every row needs one")
+    if label in table and not columns["each_step"]:
+        table[label] = table.groupby(recording)[label].transform("max")  # "" is not known
+    return table
+
+
 def read_sequences(file, roles, features=None, each_step=False, seed=0):
     """Read the sequences of a file, and which of them are for testing.
 
@@ -84,6 +159,12 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
     recording, label, group = (roles[name] for name in ("recording", "label", "group"))
     table = read_table(file, [recording, label, group, "split"])
     columns = find_columns(table, **roles, features=features)
+    if len(columns["classes"]) < 2:
+        raise ValueError(f"column {label!r}: two labels are needed, not only {columns['classes']}")
+    if len(columns["classes"]) > 20 and any("." in name for name in columns["classes"]):
+        raise ValueError(
+            f"column {label!r}: numbers such as {columns['classes'][0]} are no classes"
+        )
     for column in filter(None, [recording, group]):
         refuse(table, column, table[column] == "", "is empty: every row needs one")
     by_recording = table[table[label] != ""].groupby(recording)[label]
@@ -91,7 +172,7 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
     notes = []
     if not is_labelled.all():
         n_left_out = table[recording][~is_labelled].nunique()
-        notes.append(f"{n_left_out:,} sequences without a label are left out.")
+        notes.append(f"Left out: {n_left_out:,} sequences without a label.")
         table = table[is_labelled]
     if each_step and not (by_recording.nunique() > 1).any():
         raise ValueError(
@@ -127,8 +208,6 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
         raise ValueError("has too few training sequences (or groups) of each label to hold one out")
     is_train = table[recording].isin(train.recording)
     columns = find_columns(table, **roles, features=features, is_train=is_train)
-    if len(columns["classes"]) < 2:
-        raise ValueError(f"column {label!r}: two labels are needed, not only {columns['classes']}")
     if len(columns["classes"]) > 20 and any("." in name for name in columns["classes"]):
         raise ValueError(
             f"column {label!r}: numbers such as {columns['classes'][0]} are no classes"
