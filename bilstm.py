@@ -80,7 +80,8 @@ def main(options):
     )
     model.summary()
 
-    speed_up_fit(model)  # optional: without this line the training is slower, but the same
+    # Optional: without this line the training is slower, but the same.
+    speed_up_fit(model, n_updates=max(1, len(X) // options.batch_size // 100))
     # Record the loss every few updates. What `fit` returns has one value for each epoch.
     history = LossHistory(len(X), options.batch_size)
     model.fit(X, y, batch_size=options.batch_size, shuffle=False, callbacks=[history])

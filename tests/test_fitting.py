@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from common.fitting import LossHistory, speed_up_fit
@@ -70,3 +71,52 @@ def test_fit_may_be_sped_up_later():
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     predictions = model.predict(X, batch_size=2, verbose=0)
     np.testing.assert_allclose(predictions, expected.predict(X, verbose=0), atol=1e-5)
+
+
+def make_batches(kind):
+    """Return what `fit` takes, a new one at each call, and how many updates it makes."""
+    weights = np.random.default_rng(0).random((24, 6))
+    pieces = np.split(np.arange(24), [5, 8, 11, 12, 20])  # of 5, 3, 3, 1, 8 and 4
+    batches = [(X[some], y[some], weights[some]) for some in pieces]
+    signature = [tf.TensorSpec((None, *array.shape[1:])) for array in batches[0]]
+    sizes = tf.data.Dataset.from_generator(lambda: batches, output_signature=tuple(signature))
+    several = ((array[:, : 3 + len(array) % 3] for array in batch) for batch in batches)
+    return {
+        "arrays": ({"x": X, "y": y, "batch_size": 5, "sample_weight": weights}, 5),
+        "one batch": ({"x": X, "y": y, "batch_size": 24}, 1),
+        "class weights": ({"x": X, "y": y[:, 0, 0], "class_weight": {0: 1.0, 1: 3.0}}, 1),
+        "sizes": ({"x": sizes}, 6),
+        "lengths": ({"x": (tuple(batch) for batch in several)}, 6),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_updates"),
+    [
+        ("arrays", 4),
+        ("arrays", 7),
+        ("one batch", 1),
+        ("class weights", 4),
+        ("sizes", 4),
+        ("lengths", 4),
+    ],
+)
+def test_what_is_sped_up_trains_as_fit_does(kind, n_updates):
+    ended = []
+    for prepare in (speed_up_fit, lambda *_: None):
+        keras.utils.set_random_seed(1)
+        output = layers.GlobalMaxPooling1D() if kind == "class weights" else layers.Identity()
+        model = keras.Sequential([keras.Input((None, 1)), layers.Dense(1, "sigmoid"), output])
+        model.compile(loss="binary_crossentropy", optimizer="adam", weighted_metrics=["accuracy"])
+        prepare(model, n_updates)
+        data, n_each = make_batches(kind)
+        history = model.fit(**data, shuffle=False, verbose=0).history
+        if prepare is speed_up_fit:  # plain `fit` counts one more where the data end unforeseen
+            assert model.optimizer.iterations == n_each
+        if kind == "arrays":
+            model.train_on_batch(X[:7], y[:7])
+        ended.append((model.get_weights(), history))
+    for array, expected in zip(*(weights for weights, _ in ended), strict=True):
+        np.testing.assert_allclose(array, expected, atol=1e-6)
+    assert [*ended[0][1]] == [*ended[1][1]]
+    np.testing.assert_allclose([*ended[0][1].values()], [*ended[1][1].values()], rtol=1e-5)

@@ -29,7 +29,7 @@ def test_titles_answer_and_means_are_of_full_windows(tmp_path):
         for model, loss in (("lstm_forw", 0.3), ("lstm_back", 0.4), ("bilstm_con", of_both))
     )
     updates = pd.DataFrame({"update": np.arange(1, 31), "loss": np.arange(30.0)})
-    losses = views.drop(columns="loss").merge(updates, how="cross")
+    losses = views.drop(columns=["loss", "update"]).merge(updates, how="cross")
     figure = overview.draw(views, losses, lengths, {"step number alone": {"loss": 0.2}})
     assert [axes.get_title() for axes in figure.axes] == [
         "at 0.001\nboth minus forward: lower",

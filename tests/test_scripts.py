@@ -187,7 +187,9 @@ def test_a_user_somewhere_else(tmp_path):
 
 
 def test_seeds_and_learning_rates_differ(run_script, tmp_path, monkeypatch):
-    monkeypatch.setattr("common.fitting.speed_up_fit", lambda model: None)  # compiles: takes longer
+    monkeypatch.setattr(
+        "common.fitting.speed_up_fit", lambda *_, **__: None
+    )  # compiles: takes longer
     losses = set()
     for options in ("", "--seed 1", "--learning-rate 0.03"):
         run_script("lstm_forward", *small("lstm_forward", tmp_path), *options.split())
