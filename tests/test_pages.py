@@ -7,6 +7,8 @@ import shlex
 import shutil
 import sys
 
+import keras
+import pandas as pd
 import pytest
 
 from bilstm import get_bi_lstm_model
@@ -22,11 +24,12 @@ TEXT = "\n".join(PAGES.values())
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
 CODE = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
 FILES = [file for file in ROOT.rglob("*.py") if "/." not in file.as_posix()]
-TRIED_ELSEWHERE = {"results/": "test_recordings", "pad_sequences": "test_changes"}
+TRIED_ELSEWHERE = {"results/": "test_classify_recordings", "pad_sequences": "test_changes"}
+NOT_TRIED = ["read_excel"]  # would need openpyxl
 SNIPPETS = [
     block
     for language, block in BLOCKS
-    if language == "python" and not any(words in block for words in TRIED_ELSEWHERE)
+    if language == "python" and not any(words in block for words in [*TRIED_ELSEWHERE, *NOT_TRIED])
 ]
 LINES = [line for language, block in BLOCKS if not language for line in block.splitlines()]
 COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ") and "FOLDER" not in line]
@@ -185,8 +188,48 @@ def test_snippets_run_in_an_empty_folder(snippet, tmp_path, monkeypatch):
     """With the builder pasted in where the snippet says so, and the one file to be copied."""
     paste = "# paste get_bi_lstm_model from bilstm.py here\n"
     shutil.copy(ROOT / "common" / "training.py", tmp_path)
+    shutil.copytree(ROOT / "extensions" / "data", tmp_path / "extensions" / "data")
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "first.csv").write_text("kind,x\nup,1\nup,2\n")
+    (tmp_path / "ucr.tsv").write_text("1\t0.5\t0.6\n2\t0.7\t\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     snippet = snippet.replace(paste, inspect.getsource(get_bi_lstm_model))
     exec(compile(snippet, "snippet.py", "exec"), {"__name__": "snippet"})
     sys.modules.pop("training", None)
+    if (tmp_path / "mine.csv").exists():
+        steps = pd.read_csv("mine.csv")
+        shown = steps[["recording", "kind"]].astype(str).to_numpy().tolist()
+        assert shown in ([["first", "up"]] * 2, [["0", "1"], ["1", "2"], ["0", "1"]])
+
+
+OWN_DATA = PAGES[ROOT / "docs" / "own_data.md"].split("## Which layer, which loss?")[1]
+ROWS = re.findall(r"^\| (.*(?:True|False).*) \|$", OWN_DATA, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row.split(" | ")[0] for row in ROWS])
+@pytest.mark.usefixtures("without_xla")
+def test_each_row_of_which_layer_and_which_loss(row):
+    """The page's program, with the changes that the row names, learns its labels."""
+    assert len(ROWS) == 4
+    _, returns, layer, loss, shape, predicted = (cell.strip("`") for cell in row.split(" | "))
+    code = OWN_DATA.split("```python\n")[1].split("```")[0]
+    for old, new in {
+        "return_sequences=True": f"return_sequences={returns}",
+        'Dense(3, "softmax")': layer.replace("k", "3"),
+        "sparse_categorical_crossentropy": loss,
+        "verbose=0).argmax(-1)": f"verbose=0){predicted if predicted[0] in '.[' else ' ' + predicted}",
+        "model = keras": {
+            "(n, steps, 1)": "y = (y == 2)[..., None].astype(int)",
+            "(n, steps)": "",
+            "(n,)": "y = y[:, -1]" + (" == 2" if layer[6] == "1" else ""),
+        }[shape]
+        + "\nmodel = keras",
+    }.items():
+        assert code.count(old) == 1
+        code = code.replace(old, new)
+    names = {"__name__": "snippet"}
+    keras.utils.set_random_seed(0)
+    exec(compile(code.replace("verbose=2", "verbose=0"), "snippet.py", "exec"), names)
+    assert names["classes"].shape == names["y"][:100].shape
+    assert (names["classes"] == names["y"][:100]).mean() > 0.85

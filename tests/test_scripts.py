@@ -24,7 +24,7 @@ bilstm | --timesteps 4 --units 3 --sequences 2 --batch-size 5 | .png _losses.csv
 compare_directions | {TWO} | .png _losses.csv _scores.csv
 compare_merge_modes | {TWO} | .png _losses.csv _scores.csv
 extensions.classify_recordings | --data recordings.csv --label kind --units 3 --epochs 2 --runs 2 \
-  | .keras .png _confusion.csv _scores.csv
+  | .json .keras .png _predictions.csv _scores.csv
 extensions.compare_cells | {RATES} | .png _scores.csv
 extensions.compare_depths | {RATES} | .png _scores.csv
 extensions.compare_learning_rates | {RATES} | .png _cells.png _losses.csv _scores.csv _updates.png
@@ -34,6 +34,8 @@ extensions.compare_sizes | {RATES} --timesteps 4 6 | .png _scores.csv
 extensions.compare_variants | {TWO} | .png _scores.csv
 extensions.find_smaller_model | {TWO} --units 1 4 | .png _schedules.png _scores.csv
 extensions.inside_lstm | {TWO} | .png _cells.csv _steps.csv _sum.png
+extensions.label_steps | --data recordings.csv --label tag --units 3 --epochs 2 --runs 2 \
+  | .json .keras .png _places.csv _predictions.csv _scores.csv
 extensions.long_memory | --timesteps 4 --units 3 --sequences 6 --learning-rate 0.02 --runs 1 \
   | .png _scores.csv
 extensions.overview | {RATES} | .png _scores.csv
@@ -78,21 +80,17 @@ def check_files(script, output, printed):
 def files_to_read(tmp_path, monkeypatch):
     """Put what some scripts read where they look for it."""
     monkeypatch.chdir(tmp_path)
-    rows = [f"{n},{n % 2},{value}" for n in range(12) for value in (n, n * n % 7, n % 2)]
-    Path("recordings.csv").write_text("\n".join(["recording,kind,value", *rows]))
-    keys = [
-        f"{model},{run},{rate}"
-        for model in ("forward", "bidirectional")
-        for run in (1, 2)
-        for rate in (0.001, 0.02)
-    ]
+    steps = [(n, value) for n in range(12) for value in (n, n * n % 7, n % 2)]
+    rows = [f"{n},{n % 2},{value},{value % 2}" for n, value in steps]
+    Path("recordings.csv").write_text("\n".join(["recording,kind,value,tag", *rows]))
+    tests = product(["forward", "bidirectional"], [1, 2], [0.001, 0.02])
+    rows = pd.DataFrame(tests, columns=["model", "run", "learning_rate"]).assign(update=1)
     for folder in ("new", "again"):
         Path(folder).mkdir()
-        scores = "model,run,learning_rate,loss\n" + "\n".join(f"{key},0.5" for key in keys)
-        (Path(folder) / "variable_length_scores.csv").write_text(scores)
-        lengths = "model,run,learning_rate,length,accuracy\n"
-        lengths += "\n".join(f"{key},{length},0.9" for key in keys for length in (1, 2))
-        (Path(folder) / "variable_length_lengths.csv").write_text(lengths)
+        measures = dict.fromkeys(["loss", "held_out_loss", "sequence_accuracy"], 0.5)
+        rows.assign(**measures).to_csv(f"{folder}/label_steps_scores.csv", index=False)
+        places = rows.assign(place=1, accuracy=0.9)
+        places.to_csv(f"{folder}/label_steps_places.csv", index=False)
 
 
 @pytest.fixture
@@ -145,7 +143,8 @@ def test_same_seed_same_files(script, run_script, tmp_path, replay, capsys):
     run_script(script, *small(script, again))
     found = contents(output)
     assert {name: file for name, file in contents(again).items() if file != found[name]}.keys() <= {
-        "classify_recordings.keras"
+        "classify_recordings.keras",
+        "label_steps.keras",
     }
 
 

@@ -30,6 +30,7 @@ SCRIPTS = {  # with the options of the page, if not the default ones
     "bilstm": "bilstm",
     "recipe": "bilstm --units 50 --sequences 50000 --batch-size 10",
     "compare_directions": "compare_directions",
+    "main_finding": "compare_directions --learning-rate 0.03",
     "compare_merge_modes": "compare_merge_modes",
     "compare_learning_rates": "extensions.compare_learning_rates",
     "train_to_the_end": "extensions.train_to_the_end",
@@ -40,7 +41,8 @@ SCRIPTS = {  # with the options of the page, if not the default ones
     "compare_depths": "extensions.compare_depths",
     "compare_outputs": "extensions.compare_outputs",
     "variable_length": "extensions.variable_length",
-    "overview": "extensions.overview",  # reads the tables of variable_length
+    "label_steps": "extensions.label_steps",
+    "overview": "extensions.overview",  # reads the tables of label_steps
     "classify_recordings": "extensions.classify_recordings",
     "sine_to_cosine": "extensions.sine_to_cosine",
 }
