@@ -88,7 +88,9 @@ def main(options):
     loss, accuracy = model.evaluate(X_test, y_test, verbose=0)
     baseline = score_step_number(options.timesteps)
     print(f"On 1,000 new sequences: loss {loss:.4f}, accuracy {accuracy:.4f}")
-    print("Baseline, step number alone: loss {loss:.4f}, accuracy {accuracy:.4f}".format(**baseline))
+    print(
+        "Baseline, step number alone: loss {loss:.4f}, accuracy {accuracy:.4f}".format(**baseline)
+    )
 
     # Predict one more sequence, step by step, and then ten whole sequences.
     X_new, y_new = get_sequences(11, options.timesteps, rng)

@@ -213,12 +213,13 @@ def test_each_row_of_which_layer_and_which_loss(row):
     """The page's program, with the changes that the row names, learns its labels."""
     assert len(ROWS) == 4
     _, returns, layer, loss, shape, predicted = (cell.strip("`") for cell in row.split(" | "))
+    predicted = predicted if predicted[0] in ".[" else f" {predicted}"
     code = OWN_DATA.split("```python\n")[1].split("```")[0]
     for old, new in {
         "return_sequences=True": f"return_sequences={returns}",
         'Dense(3, "softmax")': layer.replace("k", "3"),
         "sparse_categorical_crossentropy": loss,
-        "verbose=0).argmax(-1)": f"verbose=0){predicted if predicted[0] in '.[' else ' ' + predicted}",
+        "verbose=0).argmax(-1)": f"verbose=0){predicted}",
         "model = keras": {
             "(n, steps, 1)": "y = (y == 2)[..., None].astype(int)",
             "(n, steps)": "",
