@@ -28,7 +28,7 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     from common.command_line import make_parser, run
 
     rates = 0.002, 0.0005, 0.008, 0.03  # a single run has the first
-    defaults = dict(units=64, epochs=7, batch_size=32, learning_rate=rates, runs=10)
+    defaults = dict(units=64, epochs=6, batch_size=32, learning_rate=rates, runs=10)
     parser = make_parser(__file__, __doc__, timesteps=None, sequences=None, **defaults)
 
     from extensions.shared.own_sequences import start_with_sequences

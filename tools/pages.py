@@ -23,8 +23,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PRINTED = ROOT / "docs" / "printed"
+BLOCK = r"```text\n(?:(?!```).*\n)*```\n"
+SEED_1 = "```\n<details><summary>With --seed 1</summary>\n\n```text\n"  # folded, for the doubter
 MARKED = re.compile(
-    r"(<!-- (printed|lines) (\w+)(?:: (.+))? -->\n)(?:```text\n(?:(?!```).*\n)*```\n)?<!-- end -->"
+    r"(<!-- (printed|lines) (\w+)(?:: (.+))? -->\n)"
+    rf"(?:{BLOCK}(?:<details>.*\n\n{BLOCK}\n</details>\n)?)?<!-- end -->"
 )
 
 
@@ -33,15 +36,12 @@ def pick(kind, name, beginnings=None):
 
     Args:
         kind: `printed`, for parts that end before a blank line, or `lines`.
-        name: of a file in docs/printed, without its ending; or of a script, for both seeds.
+        name: of a file in docs/printed, without its ending.
         beginnings: None, or how the parts begin, with `; ` between them.
 
     Raises:
         ValueError: there is no such file or part, or more than one part begins so.
     """
-    if "_seed" not in name:
-        of_seeds = (pick(kind, f"{name}_seed{seed}", beginnings) for seed in (0, 1))
-        return "\n\nWith --seed 1:\n".join(of_seeds)
     file = PRINTED / f"{name}.txt"
     if not file.exists():
         raise ValueError(f"there is no docs/printed/{file.name}")
@@ -60,6 +60,14 @@ def pick(kind, name, beginnings=None):
     return "\n\n".join(parts.values())
 
 
+def show(kind, name, beginnings=None):
+    """Return the block for a page: as for `pick`, or, of a script's name, a block for each seed."""
+    if "_seed" in name:
+        return f"```text\n{pick(kind, name, beginnings)}\n```"
+    first, second = (pick(kind, f"{name}_seed{seed}", beginnings) for seed in (0, 1))
+    return f"```text\n{first}\n{SEED_1}{second}\n```\n\n</details>"
+
+
 def fill(text):
     """Return the text of a page with what the scripts have printed between its markers.
 
@@ -68,9 +76,7 @@ def fill(text):
     """
     if left := re.search(r"<!-- (printed|lines|end)\b.*", MARKED.sub("", text)):
         raise ValueError(f"the marker {left[0]} is not followed by a block and its end alone")
-    return MARKED.sub(
-        lambda found: f"{found[1]}```text\n{pick(*found.groups()[1:])}\n```\n<!-- end -->", text
-    )
+    return MARKED.sub(lambda found: f"{found[1]}{show(*found.groups()[1:])}\n<!-- end -->", text)
 
 
 def fill_pages(check=False):

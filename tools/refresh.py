@@ -42,6 +42,7 @@ SCRIPTS = {  # with the options of the page, if not the default ones
     "compare_outputs": "extensions.compare_outputs",
     "variable_length": "extensions.variable_length",
     "label_steps": "extensions.label_steps",
+    "label_steps_longer": "extensions.label_steps --epochs 60 --runs 1 --learning-rate 0.002",
     "overview": "extensions.overview",  # reads the tables of label_steps
     "classify_recordings": "extensions.classify_recordings",
     "sine_to_cosine": "extensions.sine_to_cosine",
