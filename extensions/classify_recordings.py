@@ -42,16 +42,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from common.report import describe_runs, interval
 from extensions.parts.sequences import get_arrays
+from extensions.shared import labelling
 from extensions.shared.figures import get_styles
-from extensions.shared.labelling import (
-    compare,
-    fit_chosen,
-    get_lstms,
-    get_model,
-    print_sequences,
-    save_fitted,
-    score_classes,
-)
 from extensions.shared.report import report
 
 PAIRS = [("bidirectional", other) for other in ("forward", "backward", "last output")]
@@ -65,7 +57,7 @@ def get_last_output_model(lstm, X, columns):
     Args:
         lstm, X, columns: as for `extensions.shared.labelling.get_model`; `lstm` returns sequences.
     """
-    model = get_model(lstm, X, columns)
+    model = labelling.get_model(lstm, X, columns)
     inputs, outputs = model.inputs[0], model.outputs[0]
     last = ops.cast(ops.sum(inputs[:, :, -1:], axis=1, keepdims=True), "int32") - 1
     last_output = keras.Model(inputs, ops.take_along_axis(outputs, last, axis=1)[:, 0])
@@ -75,9 +67,9 @@ def get_last_output_model(lstm, X, columns):
 
 def get_models(n_units, X, columns):
     """Build the models to compare, a dict of name to model; for X and columns see `get_model`."""
-    lstms = get_lstms(n_units, columns, each_step=False)
-    models = {name: get_model(lstm, X, columns) for name, lstm in lstms.items()}
-    each_step = get_lstms(n_units, columns, each_step=True)["bidirectional"]
+    lstms = labelling.get_lstms(n_units, columns, each_step=False)
+    models = {name: labelling.get_model(lstm, X, columns) for name, lstm in lstms.items()}
+    each_step = labelling.get_lstms(n_units, columns, each_step=True)["bidirectional"]
     return models | {"last output": get_last_output_model(each_step, X, columns)}
 
 
@@ -103,7 +95,7 @@ def score_without_lstm(X, y, is_test, n_numbers):
         by_means[:, discriminant.classes_] = discriminant.predict_proba(means[is_test])
         predictions["discriminant of the means"] = by_means
     every = np.ones(len(y_test))
-    return {name: score_classes(y_test, every, p) for name, p in predictions.items()}
+    return {name: labelling.score_classes(y_test, every, p) for name, p in predictions.items()}
 
 
 def draw(rows, known):
@@ -128,15 +120,17 @@ def main(options):
     columns, is_test = options.columns, options.sequences.is_test.to_numpy()
     X, y, weights = get_arrays(options.table, columns)
     y, weights = y.max(axis=1), weights.max(axis=1)  # one for each sequence
-    print_sequences(options, X)
-    scores, views = compare(get_models(options.units, X, columns), (X, y, weights), options)
+    labelling.print_sequences(options, X)
+    scores, views = labelling.compare(
+        get_models(options.units, X, columns), (X, y, weights), options
+    )
     known = score_without_lstm(X, y, is_test, len(columns["numbers"]))
     report(views.drop(columns="held_out_loss"), PAIRS, known, measures=("loss", "accuracy"))
     figure = draw(views[views["view"] == views["view"].iloc[-1]], known)
     keras.utils.set_random_seed(options.seed)
     model = get_models(options.units, X, columns)["bidirectional"]
-    fit_chosen(model, scores[scores.model == "bidirectional"], (X, y, weights), options)
-    save_fitted(model, options, figure, scores=scores)
+    labelling.fit_chosen(model, scores[scores.model == "bidirectional"], (X, y, weights), options)
+    labelling.save_fitted(model, options, figure, scores=scores)
 
 
 if __name__ == "__main__":

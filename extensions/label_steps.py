@@ -43,18 +43,8 @@ import numpy as np
 import pandas as pd
 
 from extensions.parts.sequences import get_arrays, number_steps
+from extensions.shared import labelling
 from extensions.shared.figures import draw
-from extensions.shared.labelling import (
-    compare,
-    fit_chosen,
-    get_lstms,
-    get_model,
-    predict,
-    print_sequences,
-    save_fitted,
-    score_both,
-    score_classes,
-)
 from extensions.shared.report import print_block, report
 
 PAIRS = [("bidirectional", "forward"), ("bidirectional", "backward"), ("backward", "forward")]
@@ -64,13 +54,13 @@ N_WORDS = 10  # that are printed
 
 def get_models(n_units, X, columns):
     """Build the models to compare, a dict of name to model; for X and columns see `get_model`."""
-    lstms = get_lstms(n_units, columns, each_step=True)
-    return {name: get_model(lstm, X, columns) for name, lstm in lstms.items()}
+    lstms = labelling.get_lstms(n_units, columns, each_step=True)
+    return {name: labelling.get_model(lstm, X, columns) for name, lstm in lstms.items()}
 
 
 def score_places(held_out, test, probabilities):
     """Score as `score_both` does, and the share right by the place of the label, an int from 1."""
-    scores = score_both(held_out, test, probabilities)
+    scores = labelling.score_both(held_out, test, probabilities)
     y, weights = test
     is_right = probabilities[-len(y) :].argmax(axis=-1) == y
     place = np.minimum(np.cumsum(weights, axis=1), MOST_LABELS)
@@ -119,7 +109,7 @@ def score_tables(table, columns, is_test):
         every_one = np.ones(len(of_test))
         is_right = probabilities.argmax(axis=1) == y[test]
         scores["by " + ", ".join(known) if known else "most frequent label"] = {
-            **score_classes(y[test].to_numpy(), every_one, probabilities),
+            **labelling.score_classes(y[test].to_numpy(), every_one, probabilities),
             "sequence_accuracy": is_right.groupby(rows.sequence[test]).all().mean(),
         }
     return scores
@@ -177,11 +167,11 @@ def main(options):
     X, is_train = arrays[0], ~options.sequences.is_test.to_numpy()
     lengths = X[is_train, :, -1].sum(axis=1)
     longest = int(np.quantile(lengths, 0.99, method="higher"))
-    print_sequences(options, X)
+    labelling.print_sequences(options, X)
     if n_longer := (lengths > longest).sum():
         print(f"Not trained on: {n_longer:,} sequences of more than {longest} time steps.")
     models = get_models(options.units, X, columns)
-    scores, views = compare(models, arrays, options, score_places, longest)
+    scores, views = labelling.compare(models, arrays, options, score_places, longest)
     known = score_tables(table, columns, options.is_test)
     shown = views.drop(columns="held_out_loss")
     report(shown, PAIRS, known, measures=("sequence_accuracy", "accuracy", "loss"))
@@ -204,11 +194,11 @@ def main(options):
     models, predictions = get_models(options.units, X, columns), {}
     del models["backward"]
     for name, model in models.items():
-        fit_chosen(model, scores[scores.model == name], arrays, options)
-        predictions[name] = predict(model, table[options.is_test], columns)
+        labelling.fit_chosen(model, scores[scores.model == name], arrays, options)
+        predictions[name] = labelling.predict(model, table[options.is_test], columns)
     if list(columns["categories"]) == ["phoneme"]:
         print_words(predictions, options.seed)
-    save_fitted(models["bidirectional"], options, figure, scores=scores, places=by_place)
+    labelling.save_fitted(models["bidirectional"], options, figure, scores=scores, places=by_place)
 
 
 if __name__ == "__main__":
