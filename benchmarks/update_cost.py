@@ -6,7 +6,8 @@ trains the forward LSTM of lstm_forward.py, one sequence per update, in five way
 does, with Keras' other methods, and with common/training.py. Each way trains a new model on one
 sequence, which takes as long as tracing and compiling (the fixed cost), and on many more: the
 difference is what the other updates cost. The ways take turns, so that other work of the machine
-slows all of them alike, in five rounds. It takes about 2 minutes on 2 CPU cores.
+slows all of them alike, in five rounds. A second table says where the time of compare_directions.py
+and compare_merge_modes.py goes, one model after the other. It takes about 3 minutes on 2 CPU cores.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
@@ -15,15 +16,20 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     absent = dict.fromkeys(("batch_size", "learning_rate", "runs"))
     options = start_script(__file__, __doc__, sequences=20_000, **absent)
 
+import subprocess
+import sys
 import time
 
 import keras
 import pandas as pd
+import tensorflow as tf
 
-from benchmarks.whole_scripts import describe
+from benchmarks.whole_scripts import ROOT, describe
 from common.files import save
 from common.fitting import speed_up_fit
-from common.training import train_model
+from common.training import _as_tensors, _compile_training, train_model
+from compare_directions import get_models
+from compare_merge_modes import get_models as get_merge_models
 from data import get_sequences
 from extensions.shared.report import print_block
 from lstm_forward import get_lstm_model
@@ -74,6 +80,33 @@ def measure(way, n_sequences, options):
     return time.perf_counter() - start
 
 
+def measure_stages(model, X, y):
+    """Return the seconds to trace a model's training, to compile it, and to make all updates."""
+    arrays = _as_tensors(X, y)
+    train, _ = _compile_training(model, arrays[0], batch_size=1)
+    train.get_concrete_function(None, *arrays)  # builds the model
+    train, times = tf.function(train.python_function, autograph=False, jit_compile=True), []
+    calls = [train.get_concrete_function, train, train]
+    for call in calls:
+        start = time.perf_counter()
+        call(None, *arrays)
+        times.append(time.perf_counter() - start)
+    traced, first, trained = times
+    return {"trace": traced, "compile": first - trained, "250 updates": trained}
+
+
+def tabulate_stages(options):
+    """Return the seconds of each stage of each model of the tutorial's two comparisons."""
+    models = get_models(options.timesteps) | get_merge_models(options.timesteps)
+    X, y = get_sequences(250, options.timesteps, options.seed)
+    stages = {name: measure_stages(model, X, y) for name, model in models.items()}
+    start = time.perf_counter()
+    code = "from common.startup import load_keras; load_keras(1)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    loading = time.perf_counter() - start
+    return pd.DataFrame(stages).T.map("{:.3g}".format), loading
+
+
 def main(options):
     rows = []
     for n_round in range(1, N_ROUNDS + 1):
@@ -87,6 +120,9 @@ def main(options):
     by_way = table.drop(columns="round").groupby("way", sort=False)
     heading = f"The cost of training, median (smallest-largest) of {N_ROUNDS} rounds:"
     print_block(heading, by_way.agg(describe).rename_axis(None))
+    stages, loading = tabulate_stages(options)
+    print_block("Where the time of the comparisons goes, seconds of one core:", stages)
+    print(f"To load Python and Keras takes {loading:.3g} s; the rest is the figure and the files.")
     looks = {"rot": 10, "fontsize": 8, "figsize": (8, 4.5), "color": "#0b2a4a", "xlabel": ""}
     title = f"What does one update cost? (median of {N_ROUNDS} rounds)"
     medians = by_way["ms per update"].median()

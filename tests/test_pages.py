@@ -47,7 +47,9 @@ def test_pages_show_what_the_scripts_have_printed():
     assert pages.fill_pages(check=True) == []
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/claims.md", "docs/questions.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/claims.md", "docs/questions.md", "docs/speed.md"]
+)
 def test_no_result_is_typed_by_hand(name):
     text = prose(ROOT / name)
     assert "```text" not in pages.MARKED.sub("", PAGES[ROOT / name])

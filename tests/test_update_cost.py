@@ -30,6 +30,8 @@ def test_table_and_files(tmp_path, monkeypatch, capsys):
     """Two ways of known speeds: 2 s and 5 ms an update, 3 s and 1 ms."""
     ways = {"slow": ((2, 0.005), 10), "fast": ((3, 0.001), 1)}
     monkeypatch.setattr(update_cost, "WAYS", ways)
+    stages = pd.DataFrame({"trace": ["0.5"]}, ["lstm_forw"])
+    monkeypatch.setattr(update_cost, "tabulate_stages", lambda options: (stages, 2.5))
     monkeypatch.setattr(update_cost, "measure", lambda way, n, options: way[0] + n * way[1])
     options = Namespace(sequences=20, output=tmp_path, show=False, name="update_cost")
     update_cost.main(options)
@@ -38,3 +40,11 @@ def test_table_and_files(tmp_path, monkeypatch, capsys):
     assert fast.split() == ["fast", "1", "(1-1)", "3", "(3-3)"]
     table = pd.read_csv(tmp_path / "update_cost_seconds.csv")
     assert len(table) == 2 * update_cost.N_ROUNDS and (tmp_path / "update_cost.png").exists()
+
+
+def test_stages():
+    model = get_lstm_model(10, n_units=3)
+    stages = update_cost.measure_stages(model, *get_sequences(6, 10, 0))
+    assert list(stages) == ["trace", "compile", "250 updates"]
+    assert stages["compile"] > stages["250 updates"] > 0 < stages["trace"]
+    assert model.optimizer.iterations == 12  # each update is made twice
