@@ -84,33 +84,34 @@ def score_tables(table, columns, is_test):
     Returns:
         Dict of what a table knows to its scores.
     """
-    sequence, _ = number_steps(table, columns)
-    rows = table.assign(sequence=sequence, is_test=is_test)[table[columns["label"]] != ""]
-    labels = rows.groupby("sequence")[columns["label"]]
-    place, number, every = labels.cumcount(), labels.transform("size"), [*columns["categories"]]
-    rows = rows.assign(place=place, number=number, **{"place from the end": number - place})
+    rows = table.iloc[np.lexsort(number_steps(table, columns)[::-1])]  # in the order of time
+    rows = rows[rows[columns["label"]] != ""]
+    is_test = is_test[rows.index]
+    labels = rows.groupby(columns["recording"], sort=False)[columns["label"]]
+    place, number = labels.cumcount(), labels.transform("size")
+    every = {name: rows[name] for name in columns["categories"]}
     y = rows[columns["label"]].map(columns["classes"].index)
-    train, test = ~rows.is_test, rows.is_test
-    shares = np.bincount(y[train], minlength=len(columns["classes"])) / train.sum()
-    scores = {}
+    shares = y[~is_test].value_counts(normalize=True)
+    shares = shares.reindex(range(len(columns["classes"])), fill_value=0)
+    scores, from_end = {}, number - place
     for known in [
-        [],
-        *([name] for name in every),
-        ["place"],
-        ["place from the end"],
-        [*every, "place from the end"],
-        [*every, "place", "number"],
+        {},
+        *({name: values} for name, values in every.items()),
+        {"place": place},
+        {"place from the end": from_end},
+        {**every, "place from the end": from_end},
+        {**every, "place": place, "number": number},
     ]:
-        same = rows.groupby(known or (lambda row: 0)).ngroup()  # a number for what the table knows
-        counts = np.zeros((same.max() + 1, len(shares)))
-        np.add.at(counts, (same[train], y[train]), 1)
-        of_test = counts[same[test]] + shares  # what training has not seen has the shares of all
-        probabilities = of_test / of_test.sum(axis=1, keepdims=True)
-        every_one = np.ones(len(of_test))
-        is_right = probabilities.argmax(axis=1) == y[test]
+        # What training has not seen has the shares of all.
+        keys = [rows.index * 0, *known.values()]
+        same = rows.groupby(keys).ngroup()  # a number for what the table knows
+        counts = pd.crosstab(same[~is_test], y[~is_test])
+        counts = counts.reindex(same[is_test], columns=shares.index, fill_value=0) + shares
+        probabilities = counts.div(counts.sum(axis=1), axis=0).to_numpy()
+        is_right = pd.Series(probabilities.argmax(axis=1) == y[is_test], rows.index[is_test])
         scores["by " + ", ".join(known) if known else "most frequent label"] = {
-            **labelling.score_classes(y[test].to_numpy(), every_one, probabilities),
-            "sequence_accuracy": is_right.groupby(rows.sequence[test]).all().mean(),
+            **labelling.score_classes(y[is_test].to_numpy(), np.ones(len(counts)), probabilities),
+            "sequence_accuracy": is_right.groupby(rows[columns["recording"]]).all().mean(),
         }
     return scores
 
@@ -155,7 +156,8 @@ def print_words(predictions, seed):
     is_right = words.bidirectional == words.word
     alone = words[is_right & (words.forward != words.word)]
     drawn = [
-        some.sample(N_WORDS // 2, random_state=seed) for some in (alone, words.drop(alone.index))
+        some.sample(min(N_WORDS // 2, len(some)), random_state=seed)
+        for some in (alone, words.drop(alone.index))
     ]
     table = pd.concat(drawn).set_index("word").rename_axis(index=None, columns="word")
     print_block("Words of the test (the forward model alone gets the first five wrong):", table)
@@ -196,7 +198,7 @@ def main(options):
     for name, model in models.items():
         labelling.fit_chosen(model, scores[scores.model == name], arrays, options)
         predictions[name] = labelling.predict(model, table[options.is_test], columns)
-    if list(columns["categories"]) == ["phoneme"]:
+    if columns["label"] == "stress" and list(columns["categories"]) == ["phoneme"]:
         print_words(predictions, options.seed)
     labelling.save_fitted(models["bidirectional"], options, figure, scores=scores, places=by_place)
 
