@@ -177,7 +177,7 @@ def get_arrays(table, columns):
         `(n_sequences, n_timesteps)`; and weights, float32 of that shape.
     """
     sequence, step = number_steps(table, columns)
-    cells = table[[*columns["numbers"], *columns["categories"]]].astype(object)
+    cells = table[[*columns["numbers"], *columns["categories"]]]
     in_order = np.lexsort((step, sequence))
     cells = cells.mask(cells == "").iloc[in_order].groupby(sequence[in_order]).ffill()
     cells = cells.loc[table.index].fillna(columns["numbers"])
