@@ -21,14 +21,18 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
 
     options = start_with_model(parser)
 
+import textwrap
+
 from common.files import save
 from extensions.shared.labelling import predict, print_predictions
+from extensions.shared.report import WIDTH
 
 
 def main(options):
     table, columns = options.table, options.columns
     predictions = predict(options.model, table, columns)
-    print(*options.notes, f"{predictions.recording.nunique():,} sequences", sep="\n", end="\n\n")
+    lines = [f"{predictions.recording.nunique():,} sequences", *options.notes]
+    print(*(textwrap.fill(line, WIDTH) for line in lines), sep="\n", end="\n\n")
     if "label" in predictions and (predictions.label != "").any():
         groups = None
         if columns["group"] in table:

@@ -35,6 +35,8 @@ if __name__ == "__main__":  # options first, since loading Keras takes seconds
     data = Path(__file__).parent / "data" / "japanese_vowels.csv.gz"
     options = start_with_sequences(parser, data, label="speaker")
 
+import warnings
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -91,7 +93,8 @@ def score_without_lstm(X, y, is_test, n_numbers):
     predictions = {"most frequent test label": np.tile(shares, (len(y_test), 1))}
     if n_numbers:
         means = X[:, :, :n_numbers].sum(axis=1) / X[:, :, -1].sum(axis=1)[:, None]
-        discriminant = LinearDiscriminantAnalysis(solver="lsqr").fit(means[~is_test], y_train)
+        with warnings.catch_warnings(action="ignore"):  # of a label with one sequence
+            discriminant = LinearDiscriminantAnalysis(solver="lsqr").fit(means[~is_test], y_train)
         by_means = np.zeros((len(y_test), y.max() + 1))  # a label may be in no training sequence
         by_means[:, discriminant.classes_] = discriminant.predict_proba(means[is_test])
         predictions["discriminant of the means"] = by_means

@@ -109,7 +109,9 @@ def score_tables(table, columns, is_test):
         counts = counts.reindex(same[is_test], columns=shares.index, fill_value=0) + shares
         probabilities = counts.div(counts.sum(axis=1), axis=0).to_numpy()
         is_right = pd.Series(probabilities.argmax(axis=1) == y[is_test], rows.index[is_test])
-        scores["by " + ", ".join(known) if known else "most frequent label"] = {
+        several = len(every) > 1 and len(known) > len(every)
+        names = ["all text", *list(known)[len(every) :]] if several else known
+        scores["by " + ", ".join(names) if known else "most frequent label"] = {
             **labelling.score_classes(y[is_test].to_numpy(), np.ones(len(counts)), probabilities),
             "sequence_accuracy": is_right.groupby(rows[columns["recording"]]).all().mean(),
         }

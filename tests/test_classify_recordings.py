@@ -92,7 +92,7 @@ def test_from_a_file_to_a_saved_model(run_script, tmp_path, capsys):
     files = ["--data", tmp_path / "mine.csv", "--label", "speaker", "--output", results]
     run_script("extensions.classify_recordings", *options, *files)
     out = capsys.readouterr().out
-    assert "30 sequences of 2 to 6 time steps, features: x, y\n" in out
+    assert "30 sequences of 2 to 6 time steps\nNumbers: x, y\n" in out
     assert re.search(r"down +6 +4\nflat +6 +4\nup +6 +4\n", out)
 
     scores = pd.read_csv(results / "classify_recordings_scores.csv")

@@ -87,7 +87,7 @@ def test_from_a_file_to_a_model_that_is_applied(run_script, tmp_path, capsys):
     output = ["--output", tmp_path]
     run_script("extensions.label_steps", *own, "--learning-rate", "0.00001", "0.05", *output)
     out = capsys.readouterr().out
-    assert "60 sequences of 3 to 6 time steps, features: x, word" in out
+    assert "60 sequences of 3 to 6 time steps\nNumbers: x\nText: word (2 values)\n" in out
     assert "Groups: 9 to train on, 3 to test on." in out
     rates = re.findall(r"(\w+): 0.05 \(2\), after", out)
     assert "bidirectional" in rates and "backward" in rates
@@ -119,13 +119,19 @@ def test_from_a_file_to_a_model_that_is_applied(run_script, tmp_path, capsys):
     table[is_test].to_csv(tmp_path / "new.csv", index=False)
     run_script("extensions.apply_model", *apply, "--data", tmp_path / "new.csv")
     again = capsys.readouterr().out
+    unseen = table[is_test].assign(word="halt", tag="after")
+    unseen.to_csv(tmp_path / "new.csv", index=False)
+    run_script("extensions.apply_model", *apply, "--data", tmp_path / "new.csv")
+    notes = capsys.readouterr().out
+    assert f"Not seen in training: {len(unseen)} values of 'word'.\n" in notes
+    assert "Labels that training does not have: after.\n" in notes
     assert out[out.index("The saved model") : out.index("Saved")] in again
 
     assert json.loads((tmp_path / "label_steps.json").read_text())["numbers"].keys() == {"x"}
     for column, value, named in [
         ("word", None, "has no column 'word'"),
         ("x", "high", "column 'x' is text"),
-        ("word", "halt", "column 'word': none of its values"),
+        ("word", "5", "column 'word' is numbers"),
         ("id", "", "column 'id', row 2: '' is empty"),
     ]:
         bad = table.drop(columns=column) if value is None else table.assign(**{column: value})
@@ -135,7 +141,7 @@ def test_from_a_file_to_a_model_that_is_applied(run_script, tmp_path, capsys):
         error = capsys.readouterr().err
         assert ended.value.code == 2 and named in error and error.count("\n") == 1
     (tmp_path / "label_steps.keras").write_text("no model")
-    for model, named in [("label_steps.keras", "no Keras model"), ("none.keras", "no JSON file")]:
+    for model, named in [("label_steps.keras", "no Keras model"), ("none.keras", "is not there")]:
         with pytest.raises(SystemExit) as ended:
             run_script(
                 "extensions.apply_model",

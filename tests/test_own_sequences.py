@@ -73,6 +73,20 @@ def test_a_quarter_of_each_label_by_the_seed():
         assert counts.to_dict() == n_drawn
 
 
+def test_persons_with_several_labels(tmp_path):
+    """Then the label does not count in drawing persons: one of four is for testing."""
+    table = make_table().assign(person=lambda rows: rows.person // 2, tag="n")
+    table["kind"] = np.where(table.recording.str[1:].astype(int) % 4 < 2, "ill", "well")
+    sequences = read(table, tmp_path, group="person")["sequences"]
+    assert sequences.groupby("group").is_test.first().sum() == 1
+
+
+def test_labels_that_pandas_has_written_as_floats(tmp_path):
+    table = make_table().assign(kind=lambda rows: (rows.person % 2).astype(float))
+    table.loc[table.recording == "r3", "kind"] = np.nan
+    assert read(table, tmp_path)["columns"]["classes"] == ["0", "1"]
+
+
 def test_what_is_told(tmp_path):
     table = make_table().drop(columns="tag").astype({"x": object})
     table.loc[[3, 9], "x"] = None
@@ -100,6 +114,11 @@ BAD = {  # a table, other arguments, and what the message must name
     "a label that never does": (GOOD, {"each_step": True}, ["'kind'", "classify_recordings"]),
     "one label": (change(GOOD, "kind", "ill"), {}, ["'kind'", "two labels"]),
     "numbers": (GOOD.assign(kind=GOOD.x + 0.1), {}, ["'kind'", "no classes"]),
+    "one label in training": (
+        GOOD.assign(split=np.where(GOOD.kind == "ill", "test", "train")),
+        {},
+        ["'kind'", "training", "{'well'}"],
+    ),
     "no recording": (change(GOOD, "recording", "", 4), {}, ["'recording', row 6", "empty"]),
     "no person": (change(GOOD, "person", "", 4), {"group": "person"}, ["'person', row 6", "empty"]),
     "one person": (change(GOOD, "person", 1), {"group": "person"}, ["too few", "groups"]),

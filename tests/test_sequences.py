@@ -65,6 +65,9 @@ def test_separators_decimal_commas_and_a_byte_order_mark(separator, mark, tmp_pa
 def test_what_looks_like_numbers_stays_text_where_asked(read):
     table = read(",id,x\n0,001,5\n1,002,6\n", as_text=["id"])
     assert table.id.tolist() == ["001", "002"] and list(table) == ["id", "x"]  # no row numbers
+    quoted = read('word\ttag\n"\tQ\na\tD\n"\tQ\nb\tN\n')  # a quotation mark is a word
+    assert quoted.word.tolist() == ['"', "a", '"', "b"]
+    assert read('word,x\n"a, b",1\n').word.tolist() == ["a, b"]
     words = read("word\nNA\nnull\n1987\ncat\na\nb\n")
     assert words.word.tolist() == ["NA", "null", "1987", "cat", "a", "b"]
 

@@ -15,6 +15,7 @@ sequence, `y.max(axis=1)` and `weights.max(axis=1)` have the shape `(n_sequences
 This file needs no other file of the project: copy it to use it elsewhere.
 """
 
+import csv
 import warnings
 
 import numpy as np
@@ -50,7 +51,7 @@ def read_table(file, as_text=()):
         # A separator that no file has: the header is one cell.
         header = pd.read_csv(file, sep="\x1f", nrows=1, **settings).iloc[0, 0]
         separator = max(",;\t", key=header.count)
-        table = pd.read_csv(file, sep=separator, **settings).fillna("")
+        table = read_cells(file, sep=separator, **settings)
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8: save it as CSV UTF-8 (an Excel file is no CSV)") from None
     except Exception as error:  # of pandas, or of the compression
@@ -59,14 +60,16 @@ def read_table(file, as_text=()):
     table = table[(table != "").any(axis=1)]
     if table.empty:
         raise ValueError("cannot be read as CSV: it is empty")
-    table = table.set_axis(table.iloc[0].to_list(), axis=1).iloc[1:]
+    table = table.set_axis(table.iloc[0].str.strip().to_list(), axis=1).iloc[1:]
     table = table.loc[:, table.columns != ""]  # such as the row numbers that pandas writes
     if table.empty:
         raise ValueError("has no rows below the header")
     if table.columns.has_duplicates:
         raise ValueError(f"has two columns {table.columns[table.columns.duplicated()][0]!r}")
-    for column in table.columns.difference(list(as_text)):
-        cells = table[column]
+    for column in table:
+        cells = table[column] = table[column].str.strip()
+        if column in as_text:
+            continue
         points = cells if separator == "," else cells.str.replace(",", ".")
         numbers = pd.to_numeric(points, errors="coerce").astype(np.float64)
         is_number, is_missing = numbers.abs() < LARGEST, cells.isin(MISSING)
@@ -76,11 +79,25 @@ def read_table(file, as_text=()):
     return table
 
 
+def read_cells(file, **settings):
+    """Read the cells of a CSV file as str, also where a quotation mark is a word of its own."""
+    try:
+        cells = pd.read_csv(file, **settings).fillna("")
+        if not any(cells[column].str.contains("\n").any() for column in cells):
+            return cells
+    except pd.errors.ParserError as error:
+        if "EOF inside string" not in str(error):
+            raise
+    return pd.read_csv(file, quoting=csv.QUOTE_NONE, **settings).fillna("")
+
+
 def refuse(table, column, is_wrong, why):
     """Raise a ValueError that names the first wrong cell of a column, if there is one."""
     if is_wrong.any():
         row = is_wrong.idxmax()
-        raise ValueError(f"column {column!r}, row {row}: {table.loc[row, column]!r} {why}")
+        cell = table.loc[row, column]
+        shown = "an empty cell" if pd.isna(cell) else repr(cell)
+        raise ValueError(f"column {column!r}, row {row}: {shown} {why}")
 
 
 def find_columns(table, recording, label, time=None, group=None, features=None, is_train=None):
@@ -119,7 +136,8 @@ def find_columns(table, recording, label, time=None, group=None, features=None, 
     numbers = [column for column in features if pd.api.types.is_float_dtype(table[column])]
     means = train[numbers].mean()
     if means.isna().any():
-        raise ValueError(f"column {means.index[means.isna()][0]!r} has no number in training rows")
+        column = means.index[means.isna()][0]
+        raise ValueError(f"column {column!r} has no number in training rows: name the others")
     values = {column: train[column] for column in features if column not in numbers}
     categories = {name: sorted(set(cells) - {""}) for name, cells in values.items()}
     classes = sort_labels(set(table[label]) - {""})

@@ -120,9 +120,11 @@ def print_sequences(options, X):
     """Print what is in the file; see `extensions.shared.own_sequences` for the options."""
     columns, table, sequences = options.columns, options.table, options.sequences
     lengths = X[:, :, -1].sum(axis=1).astype(int)
-    features = ", ".join([*columns["numbers"], *columns["categories"]])
     what = f"{len(X):,} sequences of {lengths.min()} to {lengths.max()} time steps"
-    lines = [f"{what}, features: {features}", *options.notes]
+    kinds = {"Numbers": columns["numbers"]}
+    kinds["Text"] = [f"{name} ({len(of)} values)" for name, of in columns["categories"].items()]
+    lines = [what, *(f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names)]
+    lines += options.notes
     if columns["group"]:
         n_groups = sequences.groupby("is_test").group.nunique()
         lines.append(f"Groups: {n_groups[False]:,} to train on, {n_groups[True]:,} to test on.")

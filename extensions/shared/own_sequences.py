@@ -5,6 +5,7 @@ A wrong file is reported in one line, before Keras is loaded.
 
 import json
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from extensions.parts.sequences import find_columns, number_steps, read_table, r
 
 HELD_OUT_SHARE = 0.2  # of the training sequences: their loss chooses the rate and the epochs
 TEST_SHARE = 0.25  # of the sequences, if the file has no column `split`
+FEWEST = "three of a label are needed"
+UNKNOWN = {"NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?"}
 
 
 def start_with_sequences(parser, data, label, group=None, each_step=False):
@@ -82,6 +85,8 @@ def start_with_model(parser):
     parser.add_argument("--data", required=True, metavar="FILE", help="CSV file, a row a time step")
     options = parser.parse_args()
     check_backend(parser)
+    if not Path(options.model).exists():
+        parser.error(f"argument --model: {options.model!r} is not there")
     try:
         columns = json.loads(Path(options.model).with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -99,7 +104,13 @@ def start_with_model(parser):
     except Exception as error:  # of Keras or of the archive
         reason = " ".join(str(error).split())[:200]
         parser.error(f"argument --model: {options.model!r} is no Keras model: {reason}")
-    found = {"table": table, "columns": columns, "notes": [*get_notes(table, columns)]}
+    notes = [*get_notes(table, columns)]
+    for name, values in columns["categories"].items():
+        n_unseen = (~table[name].isin([*values, ""])).sum()
+        notes += [f"Not seen in training: {n_unseen:,} values of {name!r}."] if n_unseen else []
+    others = set(table.get(columns["label"], [])) - {*columns["classes"], ""}
+    notes += [f"Labels that training does not have: {', '.join(sorted(others))}."] if others else []
+    found = {"table": table, "columns": columns, "notes": notes}
     vars(options).update(found, model=model)
     return options
 
@@ -129,12 +140,23 @@ def read_new_table(file, columns):
         if not pd.api.types.is_float_dtype(table[column]):
             raise ValueError(f"column {column!r} is text; in training it was numbers")
     for column, values in columns["categories"].items():
-        if not table[column].isin(values).any():
-            raise ValueError(f"column {column!r}: none of its values was there in training")
+        is_known = table[column].isin(values)
+        if not is_known.any() and pd.to_numeric(table[column], errors="coerce").notna().all():
+            raise ValueError(f"column {column!r} is numbers; in training it was text")
     refuse(table, recording, table[recording] == "", "is empty: every row needs one")
-    if label in table and not columns["each_step"]:
-        table[label] = table.groupby(recording)[label].transform("max")  # "" is not known
+    if label in table:
+        table[label] = unify_labels(table[label])
+        if not columns["each_step"]:
+            table[label] = table.groupby(recording)[label].transform("max")  # "" is not known
     return table
+
+
+def unify_labels(labels):
+    """Return labels, a Series of str, where 0.0 and 1.0 are 0 and 1: pandas writes both."""
+    numbers = pd.to_numeric(labels, errors="coerce")
+    if not (labels.str.endswith(".0").any() and (numbers % 1 == 0)[labels != ""].all()):
+        return labels
+    return numbers.map("{:.0f}".format).where(labels != "", "")
 
 
 def read_sequences(file, roles, features=None, each_step=False, seed=0):
@@ -159,9 +181,11 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
     recording, label, group = (roles[name] for name in ("recording", "label", "group"))
     table = read_table(file, [recording, label, group, "split"])
     columns = find_columns(table, **roles, features=features)
+    table[label] = unify_labels(table[label])
     if len(columns["classes"]) < 2:
         raise ValueError(f"column {label!r}: two labels are needed, not only {columns['classes']}")
-    if len(columns["classes"]) > 20 and any("." in name for name in columns["classes"]):
+    numbers = pd.to_numeric(pd.Series(columns["classes"]), errors="coerce")
+    if len(numbers) > 20 and numbers.notna().all() and (numbers % 1 > 0).any():
         raise ValueError(
             f"column {label!r}: numbers such as {columns['classes'][0]} are no classes"
         )
@@ -203,16 +227,20 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
         sequences["is_test"] = draw_share(sequences, TEST_SHARE, np.random.default_rng(seed))
     train = sequences[~sequences.is_test]
     if not 0 < len(train) < len(sequences):
-        raise ValueError("has too few sequences (or groups) of each label to train and to test")
+        raise ValueError(f"has too few sequences (or groups) to test: {FEWEST}")
     if not draw_share(train, HELD_OUT_SHARE, np.random.default_rng(seed)).any():
-        raise ValueError("has too few training sequences (or groups) of each label to hold one out")
+        raise ValueError(f"has too few training sequences (or groups) to hold one out: {FEWEST}")
     is_train = table[recording].isin(train.recording)
     columns = find_columns(table, **roles, features=features, is_train=is_train)
-    if len(columns["classes"]) > 20 and any("." in name for name in columns["classes"]):
-        raise ValueError(
-            f"column {label!r}: numbers such as {columns['classes'][0]} are no classes"
-        )
     columns["each_step"] = each_step
+    trained = set(table[label][is_train]) - {""}
+    if len(trained) < 2:
+        raise ValueError(f"column {label!r}: the training sequences have no label but {trained}")
+    if others := sorted(set(columns["classes"]) - trained):
+        notes.append(f"Labels of no training sequence: {', '.join(others)}.")
+    notes += [
+        f"Is the label {name!r} unknown? Then leave it empty." for name in sorted(trained & UNKNOWN)
+    ]
     found = {"table": table, "columns": columns, "sequences": sequences.reset_index(drop=True)}
     return {**found, "is_test": ~is_train, "notes": [*notes, *get_notes(table, columns)]}
 
@@ -232,17 +260,29 @@ def get_notes(table, columns):
         return
     rows = table.iloc[np.lexsort((step, sequence))].groupby(np.sort(sequence))
     for name in features:
-        if rows[name].nunique().max() == 1 < table[name].nunique():
+        values = table[name].unique()
+        if rows[name].nunique().max() == 1 < len(values):
             yield f"{name!r} never changes within a sequence: is it a --group?"
+        elif name in columns["categories"] and is_date(values[:9].astype(str)):
+            yield f"{name!r} holds dates or times: is it the --time?"
+        elif name in columns["categories"] and len(values) > max(20, len(table) / 2):
+            yield f"{name!r} is text of {len(values):,} different values: should it be numbers?"
         elif name in columns["numbers"] and not columns["time"] and (rows[name].diff() > 0).sum():
             if not (rows[name].diff() <= 0).any():
                 yield f"{name!r} rises throughout each sequence: is it the --time?"
 
 
+def is_date(values):
+    """Return whether all of some values, an array of str, can be read as dates or times."""
+    values = pd.Series(values[values != ""])
+    with warnings.catch_warnings(action="ignore"):
+        return len(values) > 0 and pd.to_datetime(values, errors="coerce").notna().all()
+
+
 def draw_share(sequences, share, rng):
     """Draw a share of the groups of each label, and with them their sequences.
 
-    A group counts with the first of its labels.
+    If a group has sequences of several labels, all groups are drawn alike.
 
     Args:
         sequences: DataFrame as `read_sequences` makes it.
@@ -254,9 +294,11 @@ def draw_share(sequences, share, rng):
         Array of bool: whether each sequence is drawn.
     """
     groups = sequences.drop_duplicates("group")
-    drawn = np.zeros(len(groups), bool)
-    for label in np.unique(groups.stratum):
-        of_label = rng.permutation(np.flatnonzero(groups.stratum == label))
+    drawn, strata = np.zeros(len(groups), bool), groups.stratum
+    if (sequences.groupby("group").stratum.nunique() > 1).any():
+        strata = pd.Series("", groups.index)
+    for label in np.unique(strata):
+        of_label = rng.permutation(np.flatnonzero(strata == label))
         n_drawn = max(1, round(share * len(of_label)))
         drawn[of_label[:n_drawn]] = len(of_label) > 1
     return sequences.group.isin(groups.group[drawn]).to_numpy()
