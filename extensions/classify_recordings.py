@@ -4,7 +4,7 @@
 
 identifies nine men by how each says /ae/. The data are the Japanese Vowels
 (extensions/data/LICENCE.md): 270 recordings to train on and 370 to test on, of 7 to 29 time steps
-with 12 features each. Expect an accuracy of 96% to 97% with one direction and 97% with both. A
+with 12 features each. Expect an accuracy of 95% to 96% with one direction and 97% with both. A
 linear discriminant of the mean of each recording, which ignores the order of the time steps, also
 has 97%. It takes about 150 seconds on 2 CPU cores.
 
