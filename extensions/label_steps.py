@@ -18,8 +18,8 @@ For one label for a whole sequence there is extensions/classify_recordings.py.
 that the number of parameters is about the same. Each run trains on four fifths of the training
 sequences. The loss on the other fifth chooses the learning rate and the number of epochs, never the
 test sequences. The saved model is trained on all training sequences, and extensions/apply_model.py
-uses it. The longest 1% of more than 100 training sequences are not trained on, so that the others
-need not be padded to their length; in the test all count.
+uses it. Where there are more than 100 training sequences, the comparison leaves out the longest 1%,
+so that the others need not be padded to their length. In the test all count.
 """
 
 if __name__ == "__main__":  # options first, since loading Keras takes seconds
@@ -173,7 +173,8 @@ def main(options):
     longest = int(np.quantile(lengths, 0.99, method="higher"))
     labelling.print_sequences(options, X)
     if n_longer := (lengths > longest).sum():
-        print(f"Not trained on: {n_longer:,} sequences of more than {longest} time steps.")
+        line = f"{n_longer:,} sequences of more than {longest} time steps"
+        print(f"Not trained on in the comparison: {line}.", end="\n\n")
     models = get_models(options.units, X, columns)
     scores, views = labelling.compare(models, arrays, options, score_places, longest)
     known = score_tables(table, columns, options.is_test)
@@ -196,11 +197,11 @@ def main(options):
 
     keras.utils.set_random_seed(options.seed)
     models, predictions = get_models(options.units, X, columns), {}
-    del models["backward"]
-    for name, model in models.items():
-        labelling.fit_chosen(model, scores[scores.model == name], arrays, options)
-        predictions[name] = labelling.predict(model, table[options.is_test], columns)
-    if columns["label"] == "stress" and list(columns["categories"]) == ["phoneme"]:
+    are_words = columns["label"] == "stress" and list(columns["categories"]) == ["phoneme"]
+    for name in ["forward", "bidirectional"] if are_words else ["bidirectional"]:
+        labelling.fit_chosen(models[name], scores[scores.model == name], arrays, options)
+        predictions[name] = labelling.predict(models[name], table[options.is_test], columns)
+    if are_words:
         print_words(predictions, options.seed)
     labelling.save_fitted(models["bidirectional"], options, figure, scores=scores, places=by_place)
 

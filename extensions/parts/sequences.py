@@ -114,9 +114,9 @@ def find_columns(table, recording, label, time=None, group=None, features=None, 
         is_train: None, or which rows are for training, bool of shape `(n_rows,)`.
 
     Returns:
-        A dict that JSON can store: the five names above but `features`; `numbers`, the mean of each
-        column of numbers; `categories`, the values of each column of text; and `classes`, the
-        labels in order. Means and values are of training rows alone.
+        A dict that JSON can store: `recording`, `label`, `time` and `group` as above; `numbers`,
+        the mean of each column of numbers; `categories`, the values of each column of text; and
+        `classes`, the labels in order. Means and values are of training rows alone.
 
     Raises:
         ValueError: a column is not there, or has no value to learn from.

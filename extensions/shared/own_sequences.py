@@ -18,6 +18,7 @@ from extensions.parts.sequences import find_columns, number_steps, read_table, r
 HELD_OUT_SHARE = 0.2  # of the training sequences: their loss chooses the rate and the epochs
 TEST_SHARE = 0.25  # of the sequences, if the file has no column `split`
 FEWEST = "three of a label are needed"
+# Labels that may mean "not known". Only an empty cell does: these may be words as well.
 UNKNOWN = {"NA", "N/A", "NaN", "nan", "NULL", "null", "None", "?"}
 
 
