@@ -13,7 +13,13 @@ import pandas as pd
 
 from common.command_line import check_backend, read_options
 from common.startup import load_keras
-from extensions.parts.sequences import find_columns, number_steps, read_table, refuse
+from extensions.parts.sequences import (
+    find_columns,
+    number_steps,
+    read_table,
+    refuse,
+    sort_labels,
+)
 
 HELD_OUT_SHARE = 0.2  # of the training sequences: their loss chooses the rate and the epochs
 TEST_SHARE = 0.25  # of the sequences, if the file has no column `split`
@@ -172,8 +178,7 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
 
     Returns:
         A dict: `table`, the rows of all sequences with a label, a DataFrame; `columns`, as
-        `find_columns` describes it; `sequences`, a DataFrame with a row for each sequence:
-        `recording`, `group`, `stratum` (the label, where it has one) and `is_test`; `is_test`, a
+        `find_columns` describes it; `sequences`, as `tabulate_sequences` returns it; `is_test`, a
         Series of bool for the rows of `table`; and `notes`, what to tell the user, a list of str.
 
     Raises:
@@ -183,40 +188,84 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
     table = read_table(file, [recording, label, group, "split"])
     columns = find_columns(table, **roles, features=features)
     table[label] = unify_labels(table[label])
-    if len(columns["classes"]) < 2:
-        raise ValueError(f"column {label!r}: two labels are needed, not only {columns['classes']}")
-    numbers = pd.to_numeric(pd.Series(columns["classes"]), errors="coerce")
-    if len(numbers) > 20 and numbers.notna().all() and (numbers % 1 > 0).any():
-        raise ValueError(
-            f"column {label!r}: numbers such as {columns['classes'][0]} are no classes"
-        )
     for column in filter(None, [recording, group]):
         refuse(table, column, table[column] == "", "is empty: every row needs one")
-    by_recording = table[table[label] != ""].groupby(recording)[label]
-    is_labelled = table[recording].isin(by_recording.groups)
-    notes = []
-    if not is_labelled.all():
-        n_left_out = table[recording][~is_labelled].nunique()
-        notes.append(f"Left out: {n_left_out:,} sequences without a label.")
-        table = table[is_labelled]
+    labels = table[label].where(table[label] != "").groupby(table[recording])
+    check_labels(table, label, labels, each_step)
+    is_labelled = labels.transform("count") > 0
+    n_left_out = table[recording][~is_labelled].nunique()
+    if not each_step:
+        table[label] = labels.transform("first")
+    table = table[is_labelled]
+    sequences = tabulate_sequences(table, columns, each_step, seed)
+    is_train = table[recording].isin(sequences.recording[~sequences.is_test])
+    columns = find_columns(table, **roles, features=features, is_train=is_train)
+    trained = set(table[label][is_train]) - {""}
+    if len(trained) < 2:
+        raise ValueError(f"column {label!r}: the training sequences have no label but {trained}")
+    notes = [f"Left out: {n_left_out:,} sequences without a label."] if n_left_out else []
+    if others := sorted(set(columns["classes"]) - trained):
+        notes.append(f"Labels of no training sequence: {', '.join(others)}.")
+    notes += [
+        f"Is the label {name!r} unknown? Then leave it empty." for name in sorted(trained & UNKNOWN)
+    ]
+    return {
+        "table": table,
+        "columns": {**columns, "each_step": each_step},
+        "sequences": sequences,
+        "is_test": ~is_train,
+        "notes": [*notes, *get_notes(table, columns)],
+    }
+
+
+def check_labels(table, label, by_recording, each_step):
+    """Raise a ValueError, one line, if a column is no label of the kind that a script needs.
+
+    Args:
+        table: DataFrame as `extensions.parts.sequences.read_table` returns it.
+        label: name of the column.
+        by_recording: the column, NaN where the label is not known, grouped by sequence.
+        each_step: as for `read_sequences`.
+    """
+    classes = sort_labels(set(table[label]) - {""})
+    if len(classes) < 2:
+        raise ValueError(f"column {label!r}: two labels are needed, not only {classes}")
+    numbers = pd.to_numeric(pd.Series(classes), errors="coerce")
+    if len(numbers) > 20 and numbers.notna().all() and (numbers % 1 > 0).any():
+        raise ValueError(f"column {label!r}: numbers such as {classes[0]} are no classes")
     if each_step and not (by_recording.nunique() > 1).any():
         raise ValueError(
             f"column {label!r} never changes within a sequence: for one label a sequence, take"
             " python -m extensions.classify_recordings"
         )
-    first_label = table[recording].map(by_recording.first())
     if not each_step:
-        is_other = (table[label] != "") & (table[label] != first_label)
+        is_other = (table[label] != "") & (table[label] != by_recording.transform("first"))
         why = "is another label than before in this sequence: for a label at each step, take"
         refuse(table, label, is_other, f"{why} python -m extensions.label_steps")
+
+
+def tabulate_sequences(table, columns, each_step, seed):
+    """Tabulate the sequences of a file, and which of them are for testing.
+
+    Args:
+        table: the rows of all sequences with a label, a DataFrame.
+        columns: as `extensions.parts.sequences.find_columns` returns it.
+        each_step, seed: as for `read_sequences`.
+
+    Returns:
+        DataFrame with a row for each sequence: `recording`; `group`, which is the recording where
+        there are no groups; `stratum`, the label, where there is one; and `is_test`.
+
+    Raises:
+        ValueError: a group is on both sides of the split, or there are too few of them.
+    """
+    recording, group = columns["recording"], columns["group"]
     for column in [name for name in (group, "split") if name in table]:
         is_other = table[column] != table.groupby(recording)[column].transform("first")
         refuse(table, column, is_other, "is another value than in the first row of this sequence")
-
-    table = table.assign(**{label: table[label] if each_step else first_label})
-    firsts = table.drop_duplicates(recording)
+    firsts = table.drop_duplicates(recording).reset_index(drop=True)
     sequences = pd.DataFrame({"recording": firsts[recording], "group": firsts[group or recording]})
-    sequences["stratum"] = "" if each_step else firsts[label]
+    sequences["stratum"] = "" if each_step else firsts[columns["label"]]
     if "split" in table:
         is_wrong = ~table["split"].isin(["train", "test"])
         refuse(table, "split", is_wrong, "is neither 'train' nor 'test'")
@@ -231,19 +280,7 @@ def read_sequences(file, roles, features=None, each_step=False, seed=0):
         raise ValueError(f"has too few sequences (or groups) to test: {FEWEST}")
     if not draw_share(train, HELD_OUT_SHARE, np.random.default_rng(seed)).any():
         raise ValueError(f"has too few training sequences (or groups) to hold one out: {FEWEST}")
-    is_train = table[recording].isin(train.recording)
-    columns = find_columns(table, **roles, features=features, is_train=is_train)
-    columns["each_step"] = each_step
-    trained = set(table[label][is_train]) - {""}
-    if len(trained) < 2:
-        raise ValueError(f"column {label!r}: the training sequences have no label but {trained}")
-    if others := sorted(set(columns["classes"]) - trained):
-        notes.append(f"Labels of no training sequence: {', '.join(others)}.")
-    notes += [
-        f"Is the label {name!r} unknown? Then leave it empty." for name in sorted(trained & UNKNOWN)
-    ]
-    found = {"table": table, "columns": columns, "sequences": sequences.reset_index(drop=True)}
-    return {**found, "is_test": ~is_train, "notes": [*notes, *get_notes(table, columns)]}
+    return sequences
 
 
 def get_notes(table, columns):
@@ -286,7 +323,7 @@ def draw_share(sequences, share, rng):
     If a group has sequences of several labels, all groups are drawn alike.
 
     Args:
-        sequences: DataFrame as `read_sequences` makes it.
+        sequences: DataFrame as `tabulate_sequences` returns it.
         share: how much to draw, between 0 and 1. At least one of two or more groups of a label is
             drawn, and none if there is only one.
         rng: NumPy Generator.
