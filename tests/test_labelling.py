@@ -93,7 +93,7 @@ def test_what_is_said_of_predictions(capsys):
     out = " ".join(capsys.readouterr().out.split())
     low, high = stats.beta.ppf([0.025, 0.975], [1, 2], [3, 2])  # Clopper and Pearson
     assert "0.333 of 3 sequences right in all their labels, and 0.500 of 4 labels" in out
-    assert f"is {low:.3f} to {high:.3f}, if no two share" in out
+    assert f"is {low:.3f} to {high:.3f}, if none was trained on" in out
     assert "k 0.667 0.667 0.667 3 l 0.000 0.000 0.000 1" in out
     print_predictions(predictions, pd.Series({"a": "one", "b": "one", "c": "two"}))
     out = " ".join(capsys.readouterr().out.split())

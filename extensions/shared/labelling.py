@@ -268,7 +268,8 @@ def print_predictions(predictions, groups=None):
     if groups is None:
         low, high = stats.binomtest(of_sequences.sum(), len(of_sequences)).proportion_ci()
         answer += f". The 95% interval for other sequences of this kind is {low:.3f} to {high:.3f}"
-        answer += ", if no two share a person or a machine (else take --group)."
+        answer += ", if none was trained on, and no two share a person or a machine (else take"
+        answer += " --group)."
     else:
         shares = is_right.groupby(known.recording.map(groups)).mean()
         low, high = interval(shares, share=True)
