@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def save(options, figure, others=None, **tables):
     """
     import matplotlib.pyplot as plt  # here, as all scripts begin by loading this file
 
+    sys.stdout.flush()  # if what was printed is lost, no file is written
     options.output.mkdir(parents=True, exist_ok=True)  # in case it has gone since the start
     # Until all is written, Ctrl-C raises KeyboardInterrupt, so that what was begun is removed.
     interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -46,9 +46,10 @@ def test_versions_agree():
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_standard_output_is_full(tmp_path):
     with open("/dev/full", "w") as full:
-        process = run("-u", "data.py", "--output", tmp_path, stdout=full)
+        process = run("data.py", "--output", tmp_path, stdout=full)
     assert process.returncode == 1
     assert process.stderr.count("\n") == 1 and "No space left on device" in process.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("options", ["--units 200000", "--timesteps 20000 --sequences 2000000000"])
