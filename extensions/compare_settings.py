@@ -198,7 +198,7 @@ def draw_differences(differences, conditions):
         title="Which differences remain with other lengths, sizes and batches?",
         xlabel="",
         ylabel="difference in test loss (nats)",
-        conditions=f"{conditions};\ngrey: within {MARGIN:g} nats",
+        conditions=f"{conditions};\ngrey: within {MARGIN:g} nats; logarithmic above 0.1",
         n_rows=2,
     )
     for axes in figure.axes:

@@ -88,7 +88,9 @@ def draw_means(axes, rows, x, y, by="model"):
         table = rows[rows[by] == name].pivot(index="run", columns=x, values=y)
         table = table.replace(np.inf, np.nan)  # is not drawn
         means = table.mean(skipna=False)
-        spread = np.abs(np.array(interval(table, MEASURES[y].is_share)) - means.to_numpy())
+        spread = None  # of a single run
+        if len(table) > 1:
+            spread = np.abs(np.array(interval(table, MEASURES[y].is_share)) - means.to_numpy())
         axes.errorbar(means.index, means, spread, label=name, markersize=4, capsize=3, **style)
     axes.grid(alpha=0.3)
 
