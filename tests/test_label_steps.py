@@ -128,28 +128,20 @@ def test_from_a_file_to_a_model_that_is_applied(run_script, tmp_path, capsys):
     assert out[out.index("The saved model") : out.index("Saved")] in again
 
     assert json.loads((tmp_path / "label_steps.json").read_text())["numbers"].keys() == {"x"}
-    for column, value, named in [
-        ("word", None, "has no column 'word'"),
-        ("x", "high", "column 'x' is text"),
-        ("word", "5", "column 'word' is numbers"),
-        ("id", "", "column 'id', row 2: '' is empty"),
-    ]:
-        bad = table.drop(columns=column) if value is None else table.assign(**{column: value})
-        bad.to_csv(tmp_path / "bad.csv", index=False)
+    bad = {
+        "has no column 'word'": table.drop(columns="word"),
+        "column 'x' is text": table.assign(x="high"),
+        "column 'word' is numbers": table.assign(word="5"),
+        "column 'id', row 2: '' is empty": table.assign(id=""),
+    }
+    (tmp_path / "text.keras").write_text("no model")
+    (tmp_path / "text.json").write_text((tmp_path / "label_steps.json").read_text())
+    models = {"is no Keras model": "text.keras", "is not there": "none.keras"}
+    for named in [*bad, *models]:
+        bad.get(named, table).to_csv(tmp_path / "bad.csv", index=False)
+        apply[1] = tmp_path / models.get(named, "label_steps.keras")
         with pytest.raises(SystemExit) as ended:
             run_script("extensions.apply_model", *apply, "--data", tmp_path / "bad.csv")
-        error = capsys.readouterr().err
-        assert ended.value.code == 2 and named in error and error.count("\n") == 1
-    (tmp_path / "label_steps.keras").write_text("no model")
-    for model, named in [("label_steps.keras", "no Keras model"), ("none.keras", "is not there")]:
-        with pytest.raises(SystemExit) as ended:
-            run_script(
-                "extensions.apply_model",
-                "--model",
-                tmp_path / model,
-                "--data",
-                tmp_path / "new.csv",
-            )
         error = capsys.readouterr().err
         assert ended.value.code == 2 and named in error and error.count("\n") == 1
     keras.backend.clear_session()
