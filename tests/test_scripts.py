@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from common import training
+from common.training import train_runs
 
 ROOT = Path(__file__).parent.parent
 ONE = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.02"
@@ -95,41 +95,33 @@ def files_to_read(tmp_path, monkeypatch):
 
 @pytest.fixture
 def replay(monkeypatch):
-    """Let the scripts train once, and find the same trainings when they train again.
+    """Return a function after which the scripts find the same trainings when they train again.
 
     To save time and memory only the first model is trained; the others have its losses and scores.
     """
-    kept, train_runs = [], training.train_runs
+    kept, replayed = [], []
 
-    def call(after, models, weights, trainings):
+    def train_first(models, *arguments, after=lambda *others: None, **settings):
+        if replayed:
+            losses, scores, weights = replayed.pop(0)
+        else:
+            first = next(iter(models))
+            settings |= {"n_copies": 1}
+            losses, scores = train_runs({first: models[first]}, *arguments, **settings)
+            losses = losses.assign(**dict.fromkeys(models, losses[first]))
+            scores = pd.concat([scores.assign(model=name) for name in models], ignore_index=True)
+            weights = {name: model.get_weights() for name, model in models.items()}
+            kept.append((losses, scores, weights))
+        trainings = set(zip(scores.run, scores.learning_rate, strict=True))
         for name, (run, rate) in product(models, trainings):
             models[name].set_weights(weights[name])
             after(name, run, rate, models[name])
-
-    def record(models, *arguments, after=lambda *others: None, **settings):
-        first = next(iter(models))
-        settings |= {"n_copies": 1}
-        losses, scores = train_runs({first: models[first]}, *arguments, **settings)
-        losses = losses.assign(**dict.fromkeys(models, losses[first]))
-        scores = pd.concat([scores.assign(model=name) for name in models], ignore_index=True)
-        weights = {name: model.get_weights() for name, model in models.items()}
-        kept.append((losses, scores, weights))
-        call(after, models, weights, set(zip(scores.run, scores.learning_rate, strict=True)))
         return losses, scores
 
-    def train_again(models, *arguments, after=lambda *others: None, **settings):
-        losses, scores, weights = kept.pop(0)
-        call(after, models, weights, set(zip(scores.run, scores.learning_rate, strict=True)))
-        return losses, scores
-
-    def use(train):
-        for module in list(sys.modules.values()):
-            if getattr(module, "train_runs", None) in (train_runs, record, train_again):
-                monkeypatch.setattr(module, "train_runs", train)
-
-    use(record)
-    yield lambda: use(train_again)
-    assert not kept
+    for module in ("common.training", "extensions.shared.training"):
+        monkeypatch.setattr(f"{module}.train_runs", train_first)
+    yield lambda: replayed.extend(kept)
+    assert not replayed
 
 
 @pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "bilstm"])
