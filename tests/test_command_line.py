@@ -3,7 +3,6 @@
 import os
 import sys
 
-import numpy as np
 import pytest
 
 from common.command_line import OPTIONS, make_parser, read_options, run
@@ -33,11 +32,11 @@ def assert_one_line_error(run_script, tmp_path, monkeypatch, capsys):
     """Return a function that runs a script with bad options and sees that nothing comes of it."""
     monkeypatch.chdir(tmp_path)
 
-    def assert_one_line_error(script, *options, named):
+    def assert_one_line_error(script, *options, named, status=2):
         before = sorted(tmp_path.rglob("*"))
         with pytest.raises(SystemExit) as stopped:
             run_script(script, *options)
-        assert stopped.value.code == 2
+        assert stopped.value.code == status
         out, err = capsys.readouterr()
         assert out == "" and err.count("\n") == 1
         assert err.startswith(f"{script.split('.')[-1]}.py: error: ")
@@ -88,14 +87,34 @@ def test_output_that_cannot_be_written(assert_one_line_error, tmp_path, monkeypa
     assert file.read_text() == "mine"
 
 
-@pytest.mark.parametrize("script", ["extensions.compare_depths", "extensions.classify_recordings"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "compare_directions",
+        "compare_merge_modes",
+        "extensions.compare_depths",
+        "extensions.classify_recordings",
+    ],
+)
 def test_another_backend_of_keras(script, assert_one_line_error, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert_one_line_error(script, named=["KERAS_BACKEND is 'jax'"])
+    named = ["KERAS_BACKEND is 'jax': compiled training needs 'tensorflow'"]
+    assert_one_line_error(script, named=named)
 
 
-def fill_memory(options):
-    np.empty(2**60, np.uint8)
+@pytest.fixture
+def leave(monkeypatch):
+    """Let a script that ends its process at once only raise SystemExit."""
+    monkeypatch.setattr(os, "_exit", sys.exit)
+
+
+@pytest.mark.parametrize("options", ["--units 200000", "--timesteps 20000 --sequences 2000000000"])
+@pytest.mark.usefixtures("leave")
+def test_too_little_memory(options, assert_one_line_error, tmp_path):
+    """TensorFlow's, NumPy's."""
+    named = ["not enough memory for data or a model of this size\n"]
+    options = [*options.split(), "--output", tmp_path]
+    assert_one_line_error("bilstm", *options, named=named, status=1)
 
 
 def write_to_a_full_disk(options):
@@ -109,7 +128,6 @@ def interrupt(options):
 @pytest.mark.parametrize(
     ("main", "status", "line"),
     [
-        (fill_memory, 1, "some.py: error: not enough memory for data or a model of this size"),
         (
             write_to_a_full_disk,
             1,
@@ -118,11 +136,8 @@ def interrupt(options):
         (interrupt, 130, "some.py: interrupted"),
     ],
 )
-def test_endings(main, status, line, parser, monkeypatch, capsys):
-    def leave(status):
-        raise SystemExit(status)
-
-    monkeypatch.setattr(os, "_exit", leave)
+@pytest.mark.usefixtures("leave")
+def test_endings(main, status, line, parser, capsys):
     options = parser.parse_args(["--output", "out"])
     options.name = "some"
     with pytest.raises(SystemExit) as stopped:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.files import check_directory, save
+from common.files import save
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,18 +80,6 @@ def test_an_interrupt_while_files_are_written(write, tmp_path, monkeypatch):
     left = {path.name: path.read_text() for path in (tmp_path / "output").iterdir()}
     assert left == dict.fromkeys(sizes, "earlier")
     plt.close("all")
-
-
-def test_a_file_that_another_program_holds(tmp_path, monkeypatch):
-    """On Windows a file that is open in a spreadsheet cannot be replaced."""
-    (tmp_path / "some_losses.csv").write_text("mine")
-
-    def refuse(path, mode):
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("common.files.open", refuse, raising=False)
-    with pytest.raises(PermissionError, match="some_losses"):
-        check_directory(str(tmp_path), "some")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
