@@ -3,17 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import around
 from scipy import stats
 
 from extensions.shared import results
 
 NEVER = np.inf
-
-
-def around(mean, half, n_runs=12):
-    """Return values whose 95% interval reaches so far to both sides of their mean."""
-    values = np.resize([-1.0, 1.0], n_runs)
-    return mean + values * half / (stats.sem(values) * stats.t.ppf(0.975, n_runs - 1))
 
 
 @pytest.mark.parametrize(
