@@ -76,7 +76,6 @@ def make_batches(kind):
     several = ((array[:, : 3 + len(array) % 3] for array in batch) for batch in batches)
     return {
         "arrays": ({"x": X, "y": y, "batch_size": 5, "sample_weight": weights}, 5),
-        "one batch": ({"x": X, "y": y, "batch_size": 24}, 1),
         "class weights": ({"x": X, "y": y[:, 0, 0], "class_weight": {0: 1.0, 1: 3.0}}, 1),
         "sizes": ({"x": sizes}, 6),
         "lengths": ({"x": (tuple(batch) for batch in several)}, 6),
@@ -85,14 +84,7 @@ def make_batches(kind):
 
 @pytest.mark.parametrize(
     ("kind", "n_updates"),
-    [
-        ("arrays", 4),
-        ("arrays", 7),
-        ("one batch", 1),
-        ("class weights", 4),
-        ("sizes", 4),
-        ("lengths", 4),
-    ],
+    [("arrays", 4), ("arrays", 7), ("class weights", 1), ("sizes", 4), ("lengths", 4)],
 )
 def test_what_is_sped_up_trains_as_fit_does(kind, n_updates):
     ended = []

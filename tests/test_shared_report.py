@@ -16,11 +16,12 @@ NOISE = around(0, 0.006)
 
 
 def make_scores(**losses):
-    """Return scores of models by their losses, the runs in a random order."""
+    """Return scores of models by their losses, the runs of each in a random order."""
+    rng = np.random.default_rng(0)
     rows = [
         {"model": model, "run": run, "learning_rate": 0.001, "loss": loss, "accuracy": 1 - loss}
         for model, of_runs in losses.items()
-        for run, loss in np.random.default_rng(0).permutation(list(enumerate(of_runs, 1)))
+        for run, loss in rng.permutation(list(enumerate(of_runs, 1)))
     ]
     return pd.DataFrame(rows)
 

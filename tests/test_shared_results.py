@@ -1,7 +1,6 @@
 """Verdicts on hand-made differences, medians, and the updates until a model has learned."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from conftest import around
 from scipy import stats
@@ -30,11 +29,6 @@ NEVER = np.inf
 )
 def test_verdicts(differences, margin, verdict):
     assert results.get_verdict(differences, margin) == verdict
-
-
-def test_differences_are_paired_by_run():
-    scores = pd.DataFrame({"model": [*"aabb"], "run": [1, 2, 2, 1], "loss": [1.0, 2.0, 30.0, 10.0]})
-    assert results.get_differences(scores, "loss", "b", "a").tolist() == [9, 28]
 
 
 @pytest.mark.parametrize(

@@ -181,17 +181,13 @@ def test_a_training_depends_on_nothing_else(small, monkeypatch):
 def test_copies_share_the_runs(small):
     models, losses, scores = small
     trained = {}
-    shared = train_runs(
-        {"dense": models["dense"]},
-        get_data,
-        score,
-        RATES,
-        4,
-        batch_size=3,
-        n_copies=2,
-        after=lambda name, run, rate, model: trained.update({(name, run, rate): model}),
-    )
-    assert sorted(trained) == [*product(["dense"], range(1, 5), RATES)]
+
+    def keep(name, run, rate, model):
+        trained[name, run, rate] = model
+
+    dense, settings = {"dense": models["dense"]}, {"batch_size": 3, "n_copies": 2, "after": keep}
+    shared = train_runs(dense, get_data, score, RATES, 4, **settings)
+    assert sorted(trained) == [*product(dense, range(1, 5), RATES)]
     assert len(set(map(id, trained.values()))) == 2
     np.testing.assert_array_equal(shared[0].dense, losses.dense)
     np.testing.assert_array_equal(shared[1].output, scores[scores.model == "dense"].output)
