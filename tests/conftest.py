@@ -5,7 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from common.startup import get_xla_flags
 
@@ -16,6 +18,12 @@ os.environ["MPLBACKEND"] = "agg"  # no windows, whatever the machine has
 flags = get_xla_flags().replace("optimization_level=1", "optimization_level=0")
 if flags:
     os.environ.setdefault("XLA_FLAGS", flags)
+
+
+def around(mean, half, n_runs=12):
+    """Return values whose 95% interval reaches so far to both sides of their mean."""
+    values = np.resize([-1.0, 1.0], n_runs)
+    return mean + values * half / (stats.sem(values) * stats.t.ppf(0.975, n_runs - 1))
 
 
 def pytest_collection_finish():

@@ -58,30 +58,24 @@ def predict(seen, n_unseen, limit):
     return np.where(seen >= limit, 1, 1 - np.interp(limit - seen, grid, cdf))
 
 
-def test_backward_against_simulation(simulated):
-    n_timesteps, X, y = simulated
-    X, y = X[:20_000], y[:20_000]
-    limit = n_timesteps / 4
-    predictions = np.stack(
-        [predict(X[:, step], step, limit) for step in range(n_timesteps)], axis=1
-    )
-    scores = score_labels(y, predictions)
-    expected = floors.score_backward(n_timesteps)
-    assert expected == pytest.approx({name: scores[name] for name in expected}, abs=0.005)
-
-
-def test_misaligned_backward_against_simulation(simulated):
-    """The n-th output has read the last n values; the label is that of the n-th step."""
+@pytest.mark.parametrize(
+    ("score", "get_first_read"),
+    [
+        (floors.score_backward, lambda n_timesteps, step: step - 1),
+        # The n-th output has read the last n values; the label is that of the n-th step.
+        (floors.score_misaligned_backward, lambda n_timesteps, step: n_timesteps - step),
+    ],
+)
+def test_backward_against_simulation(score, get_first_read, simulated):
+    """Which of the values up to a step has its output read? All from the first one on."""
     n_timesteps, X, y = simulated
     X, y = X[:20_000], y[:20_000]
     outputs = []
     for step in range(1, n_timesteps + 1):
-        summed, read = range(step), range(n_timesteps - step, n_timesteps)
-        seen = sorted(set(summed) & set(read))
-        n_unseen = len(set(summed) - set(read))
-        outputs.append(predict(X[:, seen].sum(axis=1), n_unseen, n_timesteps / 4))
+        seen = X[:, get_first_read(n_timesteps, step) : step]
+        outputs.append(predict(seen.sum(axis=1), step - seen.shape[1], n_timesteps / 4))
     scores = score_labels(y, np.stack(outputs, axis=1))
-    expected = floors.score_misaligned_backward(n_timesteps)
+    expected = score(n_timesteps)
     assert expected == pytest.approx({name: scores[name] for name in expected}, abs=0.005)
 
 
@@ -103,18 +97,9 @@ def test_one_and_two_time_steps_by_hand():
     assert floors.score_backward(1) == pytest.approx({"loss": 0, "accuracy": 1})
     # Two steps, limit 0.5: read backward, the first label is known. At the second, x >= 0.5 is 1,
     # a smaller x is 1 with probability 0.5 + x: the mean is (1/2 + 3/8) in two halves.
-    assert floors.score_backward(2)["accuracy"] == pytest.approx((1 + 1 / 2 + 3 / 8) / 2, abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        (floors.score_step_number(10), [0.2387, 0.8892, 0.2995]),
-        (floors.score_step_number(20), [0.1669, 0.9244, 0.2152]),
-        (floors.score_step_number(40), [0.1173, 0.9475, 0.1533]),
-        (floors.score_backward(10), [0.2140, 0.9050]),
-        (floors.score_misaligned_backward(10), [0.2037, 0.8941]),
-    ],
-)
-def test_known_values(scores, expected):
-    assert list(scores.values()) == pytest.approx(expected, abs=1e-4)
+    # Its loss, -p ln p - (1 - p) ln(1 - p), is 1/2 on average for p from 1/2 to 1.
+    expected = {"loss": (0 + 1 / 2 * 1 / 2) / 2, "accuracy": (1 + 1 / 2 + 3 / 8) / 2}
+    assert floors.score_backward(2) == pytest.approx(expected, abs=2e-5)
+    # Misaligned, the first label is not known at all, the second is.
+    expected = {"loss": math.log(2) / 2, "accuracy": (1 / 2 + 1) / 2}
+    assert floors.score_misaligned_backward(2) == pytest.approx(expected, abs=2e-5)

@@ -20,9 +20,10 @@ PAGES = {
     page: page.read_text(encoding="utf-8")
     for page in [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 }
+PROSE = {page: re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL) for page in PAGES}
 TEXT = "\n".join(PAGES.values())
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", TEXT, flags=re.DOTALL)
-CODE = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
+CODE = re.findall(r"`([^`]+)`", "\n".join(PROSE.values()))
 FILES = [file for file in ROOT.rglob("*.py") if "/." not in file.as_posix()]
 TRIED_ELSEWHERE = {"results/": "test_classify_recordings", "pad_sequences": "test_changes"}
 NOT_TRIED = ["read_excel"]  # would need openpyxl
@@ -33,10 +34,6 @@ SNIPPETS = [
 ]
 LINES = [line for language, block in BLOCKS if not language for line in block.splitlines()]
 COMMANDS = [line for line in (*CODE, *LINES) if line.startswith("python ") and "FOLDER" not in line]
-
-
-def prose(page):
-    return re.sub(r"```.*?```", "", PAGES[page], flags=re.DOTALL)
 
 
 # What the scripts print.
@@ -51,7 +48,7 @@ def test_pages_show_what_the_scripts_have_printed():
     "name", ["README.md", "docs/claims.md", "docs/questions.md", "docs/speed.md"]
 )
 def test_no_result_is_typed_by_hand(name):
-    text = prose(ROOT / name)
+    text = PROSE[ROOT / name]
     assert "```text" not in pages.MARKED.sub("", PAGES[ROOT / name])
     assert not re.findall(r".*±\s*\d.*", text)
     assert not re.findall(r"^\|.*\| *[-+]?[\d.,]+%? *\|", text, flags=re.MULTILINE)
@@ -102,13 +99,13 @@ def test_a_page_is_filled(tmp_path, monkeypatch):
 
 
 def anchors(page):
-    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", PROSE[page], flags=re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links(page):
-    targets = re.findall(r"\]\(([^)]+)\)", prose(page))
+    targets = re.findall(r"\]\(([^)]+)\)", PROSE[page])
     assert len(targets) > 2
     for target in targets:
         file, _, anchor = target.partition("#")

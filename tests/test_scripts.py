@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from common import training
+from common.training import train_runs
 
 ROOT = Path(__file__).parent.parent
 ONE = "--timesteps 4 --units 3 --sequences 6 --batch-size 2 --learning-rate 0.02"
@@ -95,41 +95,33 @@ def files_to_read(tmp_path, monkeypatch):
 
 @pytest.fixture
 def replay(monkeypatch):
-    """Let the scripts train once, and find the same trainings when they train again.
+    """Return a function after which the scripts find the same trainings when they train again.
 
     To save time and memory only the first model is trained; the others have its losses and scores.
     """
-    kept, train_runs = [], training.train_runs
+    kept, replayed = [], []
 
-    def call(after, models, weights, trainings):
+    def train_first(models, *arguments, after=lambda *others: None, **settings):
+        if replayed:
+            losses, scores, weights = replayed.pop(0)
+        else:
+            first = next(iter(models))
+            settings |= {"n_copies": 1}
+            losses, scores = train_runs({first: models[first]}, *arguments, **settings)
+            losses = losses.assign(**dict.fromkeys(models, losses[first]))
+            scores = pd.concat([scores.assign(model=name) for name in models], ignore_index=True)
+            weights = {name: model.get_weights() for name, model in models.items()}
+            kept.append((losses, scores, weights))
+        trainings = set(zip(scores.run, scores.learning_rate, strict=True))
         for name, (run, rate) in product(models, trainings):
             models[name].set_weights(weights[name])
             after(name, run, rate, models[name])
-
-    def record(models, *arguments, after=lambda *others: None, **settings):
-        first = next(iter(models))
-        settings |= {"n_copies": 1}
-        losses, scores = train_runs({first: models[first]}, *arguments, **settings)
-        losses = losses.assign(**dict.fromkeys(models, losses[first]))
-        scores = pd.concat([scores.assign(model=name) for name in models], ignore_index=True)
-        weights = {name: model.get_weights() for name, model in models.items()}
-        kept.append((losses, scores, weights))
-        call(after, models, weights, set(zip(scores.run, scores.learning_rate, strict=True)))
         return losses, scores
 
-    def train_again(models, *arguments, after=lambda *others: None, **settings):
-        losses, scores, weights = kept.pop(0)
-        call(after, models, weights, set(zip(scores.run, scores.learning_rate, strict=True)))
-        return losses, scores
-
-    def use(train):
-        for module in list(sys.modules.values()):
-            if getattr(module, "train_runs", None) in (train_runs, record, train_again):
-                monkeypatch.setattr(module, "train_runs", train)
-
-    use(record)
-    yield lambda: use(train_again)
-    assert not kept
+    for module in ("common.training", "extensions.shared.training"):
+        monkeypatch.setattr(f"{module}.train_runs", train_first)
+    yield lambda: replayed.extend(kept)
+    assert not replayed
 
 
 @pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "bilstm"])
@@ -156,32 +148,42 @@ def start(script, *options, **settings):
     return subprocess.Popen([sys.executable, *program, *options], **settings)
 
 
+ODD = {  # settings of TensorFlow, Keras and XLA, and of a terminal that has ASCII alone
+    "TF_NUM_INTEROP_THREADS": "many",
+    "TF_CPP_MIN_LOG_LEVEL": "many",
+    "XLA_FLAGS": "",
+    "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONUTF8": "0",
+    "PYTHONIOENCODING": "ascii:strict",
+}
+
+
 def test_a_user_somewhere_else(tmp_path):
-    """Two scripts at once into one folder, with no display and no home; one of them once more."""
-    (tmp_path / "file").touch()
-    unset = {"DISPLAY", "MPLBACKEND", "KERAS_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME"}
+    """Scripts at once, with no display and no home; one with odd settings, the other twice."""
+    (tmp_path / "keras.json").write_text("{broken")
+    unset = {"DISPLAY", "MPLBACKEND", "KERAS_HOME", "XDG_CACHE_HOME"}
     environment = {key: value for key, value in os.environ.items() if key not in unset}
-    environment["HOME"] = str(tmp_path / "file" / "home")
-
-    def begin(script, folder):
-        return start(script, *small(script, folder), cwd=tmp_path, env=environment)
-
-    def finish(process, script, folder):
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        check_files(script, folder, out)
-        return out
-
+    environment |= dict.fromkeys(["HOME", "MPLCONFIGDIR"], str(tmp_path / "keras.json" / "home"))
     output, again = tmp_path / "output", tmp_path / "again"
-    scripts = ["bilstm", "compare_directions"]
-    processes = [begin(script, output) for script in scripts]
-    pairs = zip(processes, scripts, strict=True)
-    out, compared = (finish(process, script, output) for process, script in pairs)
-    assert "Total params" in out and "On 1,000 new sequences: loss" in out
-    assert out.count("\nExpected: [") == 4
-    assert out.count("  right\n") + out.count("  wrong\n") == 10
-    assert "Answer, at a learning rate of 0.02:" in compared
-    finish(begin("compare_directions", again), "compare_directions", again)
+    processes = [
+        (script, folder, start(script, *small(script, folder), cwd=tmp_path, env=environment | odd))
+        for script, folder, odd in (
+            ("bilstm", output, ODD | {"KERAS_HOME": str(tmp_path)}),
+            ("compare_directions", output, {}),
+            ("compare_directions", again, {}),
+        )
+    ]
+    printed = []
+    for script, folder, process in processes:
+        out, err = process.communicate()
+        assert process.returncode == 0 and "Traceback" not in err, err
+        check_files(script, folder, out)
+        printed.append(out)
+    assert "Total params" in printed[0] and "On 1,000 new sequences: loss" in printed[0]
+    assert printed[0].count("\nExpected: [") == 4
+    assert printed[0].count("  right\n") + printed[0].count("  wrong\n") == 10
+    assert "Answer, at a learning rate of 0.02:" in printed[1]
     assert contents(again).items() <= contents(output).items()
 
 
@@ -197,29 +199,25 @@ def test_seeds_and_learning_rates_differ(run_script, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_all_scripts_have_the_same_options(script, run_script, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        run_script(script, "--frobnicate", "3")
-    error = f"{name_of(script)}.py: error: unrecognized arguments: --frobnicate 3"
-    assert stopped.value.code == 2 and capsys.readouterr().err.startswith(error)
-    with pytest.raises(SystemExit) as stopped:
-        run_script(script, "--help")
-    assert stopped.value.code == 0
-    out = capsys.readouterr().out
+def test_before_a_script_begins(script, run_script, monkeypatch, capsys):
+    """It names an option that it does not know, lists its own, and names a missing package."""
+
+    def stop(*options):
+        with pytest.raises(SystemExit) as stopped:
+            run_script(script, *options)
+        return stopped.value.code, *capsys.readouterr()
+
+    error = f"{name_of(script)}.py: error: "
+    status, _, err = stop("--frobnicate", "3")
+    assert status == 2 and err.startswith(f"{error}unrecognized arguments: --frobnicate 3")
+    status, out, _ = stop("--help")
+    assert status == 0
     for option in [*SCRIPTS[script][0].split(), "--seed", "--output", "--show"]:
-        if option.startswith("--"):
-            assert f"{option} " in out
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_a_python_without_the_packages(script, run_script, monkeypatch):
-    """Whichever is missing, one line names it and what to install, before anything is loaded."""
+        assert not option.startswith("--") or f"{option} " in out
     monkeypatch.setattr("common.startup.util.find_spec", lambda name: None)
-    with pytest.raises(SystemExit) as stopped:
-        run_script(script)
-    line = stopped.value.code  # printed to standard error; the status is 1
-    assert line.startswith(f"{name_of(script)}.py: error: this Python (")
-    assert "has no tensorflow: install requirements.txt" in line and "\n" not in line
+    line, *_ = stop()  # printed to standard error; the status is 1
+    assert line.startswith(f"{error}this Python (") and "\n" not in line
+    assert "has no tensorflow: install requirements.txt" in line
 
 
 @pytest.mark.parametrize("script", ["bilstm", "extensions.compare_cells"])
@@ -230,33 +228,24 @@ def test_options_are_read_before_keras_is_loaded(script):
     assert " keras\n" not in err and " tensorflow\n" not in err
 
 
-@pytest.mark.parametrize(
-    ("script", "moment"),
-    [("bilstm", "loading"), ("bilstm", "training"), ("compare_directions", "training")],
-)
-def test_interrupt(script, moment, tmp_path):
+@pytest.mark.parametrize("script", ["bilstm", "compare_directions"])
+def test_interrupt(script, tmp_path):
+    """While it trains, by `fit` or on all cores."""
     output, log = tmp_path / "output", tmp_path / "log"
     output.mkdir()
     (output / f"{script}_losses.csv").write_text("earlier")
-    options = [*small(script, output / "new"), "--sequences", "300000"]
-    if moment == "training":
-        options += ["--output", str(output)]
-
-    def began():
-        # The folder is made just before Keras is loaded; the progress bar tells of training.
-        is_loading = (output / "new").exists()
-        return is_loading if moment == "loading" else "━" in log.read_text(encoding="utf-8")
-
+    options = [*small(script, output), "--sequences", "300000"]
     with open(log, "w") as out:
         # Without what tests/conftest.py sets, for then the start is not quiet.
         kept = {name: os.environ[name] for name in os.environ if not name.startswith("XLA_")}
         process = start(script, *options, stdout=out, env=kept | {"PYTHONUNBUFFERED": "1"})
         deadline = time.monotonic() + 200
-        while not began() and time.monotonic() < deadline:
+        while "━" not in log.read_text(encoding="utf-8") and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.strip() == f"{script}.py: interrupted"
-    assert (output / f"{script}_losses.csv").read_text() == "earlier"
-    assert {path.name for path in output.iterdir()} <= {f"{script}_losses.csv", "new"}
+    assert {path.name: path.read_text() for path in output.iterdir()} == {
+        f"{script}_losses.csv": "earlier"
+    }

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from conftest import around
 
 from extensions.shared import report
 
@@ -12,16 +12,16 @@ KNOWN = {
     "step number alone": {"loss": 0.25, "accuracy": 0.875, "sequence_accuracy": 0.5},
     "best backward": {"loss": 0.125},
 }
-NOISE = np.resize([-0.01, 0.01], 12)
-HALF = stats.sem(NOISE) * stats.t.ppf(0.975, 11)
+NOISE = around(0, 0.006)
 
 
 def make_scores(**losses):
-    """Return scores of models by their losses, the runs in a random order."""
+    """Return scores of models by their losses, the runs of each in a random order."""
+    rng = np.random.default_rng(0)
     rows = [
         {"model": model, "run": run, "learning_rate": 0.001, "loss": loss, "accuracy": 1 - loss}
         for model, of_runs in losses.items()
-        for run, loss in np.random.default_rng(0).permutation(list(enumerate(of_runs, 1)))
+        for run, loss in rng.permutation(list(enumerate(of_runs, 1)))
     ]
     return pd.DataFrame(rows)
 
@@ -40,20 +40,19 @@ def test_tables(capsys):
         "Differences in test loss, some, at another:",
         "Differences in accuracy, some, at another:",
     ]
-    half, twice = f"{HALF:.3f}", f"{2 * HALF:.3f}"  # the noise of a and b is opposite
     lines = [[" ".join(line.split()) for line in block.splitlines()[1:]] for block in blocks]
     assert lines[0] == [
         "test loss accuracy",
-        f"b 0.300 ± {half} 0.700 ± {half}",
-        f"a 0.100 ± {half} 0.900 ± {half}",
+        "b 0.300 ± 0.006 0.700 ± 0.006",
+        "a 0.100 ± 0.006 0.900 ± 0.006",
         "c 1/12 failed 1/12 failed",
         "step number alone 0.250 0.875",
         "best backward 0.125",
     ]
     without = "a minus c 1/12 failed no mean"
-    known = f"a minus step number alone -0.150 ± {half} lower"
-    assert lines[2] == ["difference verdict", f"b minus a +0.200 ± {twice} higher", without, known]
-    assert lines[3][1] == f"b minus a -0.200 ± {twice} lower"
+    known = "a minus step number alone -0.150 ± 0.006 lower"
+    assert lines[2] == ["difference verdict", "b minus a +0.200 ± 0.012 higher", without, known]
+    assert lines[3][1] == "b minus a -0.200 ± 0.012 lower"
 
 
 def test_the_margin_is_that_of_the_measure():

@@ -1,19 +1,13 @@
 """Verdicts on hand-made differences, medians, and the updates until a model has learned."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from conftest import around
 from scipy import stats
 
 from extensions.shared import results
 
 NEVER = np.inf
-
-
-def around(mean, half, n_runs=12):
-    """Return values whose 95% interval reaches so far to both sides of their mean."""
-    values = np.resize([-1.0, 1.0], n_runs)
-    return mean + values * half / (stats.sem(values) * stats.t.ppf(0.975, n_runs - 1))
 
 
 @pytest.mark.parametrize(
@@ -35,11 +29,6 @@ def around(mean, half, n_runs=12):
 )
 def test_verdicts(differences, margin, verdict):
     assert results.get_verdict(differences, margin) == verdict
-
-
-def test_differences_are_paired_by_run():
-    scores = pd.DataFrame({"model": [*"aabb"], "run": [1, 2, 2, 1], "loss": [1.0, 2.0, 30.0, 10.0]})
-    assert results.get_differences(scores, "loss", "b", "a").tolist() == [9, 28]
 
 
 @pytest.mark.parametrize(
