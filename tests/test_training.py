@@ -368,6 +368,7 @@ def test_to_import_it_changes_nothing(module, monkeypatch):
     monkeypatch.setattr(os, "environ", {})
     gc.enable()
     before = signal.getsignal(signal.SIGINT), gc.get_freeze_count()
-    runpy.run_path(module.__file__)
+    names = runpy.run_path(module.__file__).values()
+    assert not [of for of in names if "common" in str(getattr(of, "__module__", ""))]
     assert (signal.getsignal(signal.SIGINT), gc.get_freeze_count()) == before
     assert gc.isenabled() and not os.environ
