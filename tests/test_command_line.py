@@ -1,5 +1,6 @@
 """The options that all scripts share, and one line for every ending."""
 
+import io
 import os
 import sys
 from unittest.mock import Mock
@@ -131,3 +132,12 @@ def test_endings(error, status, line, parser, monkeypatch, capsys):
     assert capsys.readouterr().err.strip() == line
     with pytest.raises(ZeroDivisionError):  # an error of ours is not hidden
         run(lambda options: 1 / 0, options)
+
+
+def test_a_terminal_that_has_ascii_alone(parser, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", terminal)
+    options = parser.parse_args([])
+    options.name = "some"
+    run(lambda options: print("±", end=""), options)
+    assert terminal.buffer.getvalue() == b"?"
