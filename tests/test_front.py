@@ -64,6 +64,8 @@ def test_imports_go_one_way():
         imported = set(imports) & ours
         assert all(ranks[module] < (ranks[name] or 1) for module in imported), path
         assert not imported or path.stem not in ("training", "fitting")
+        names = re.findall(r"^\s*from common\.\w+ import (.+)", path.read_text(), re.MULTILINE)
+        assert name == "common" or len(", ".join(names).split(", ")) <= 6, path
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
