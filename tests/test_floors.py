@@ -103,3 +103,17 @@ def test_one_and_two_time_steps_by_hand():
     # Misaligned, the first label is not known at all, the second is.
     expected = {"loss": math.log(2) / 2, "accuracy": (1 / 2 + 1) / 2}
     assert floors.score_misaligned_backward(2) == pytest.approx(expected, abs=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        (floors.score_step_number(10), [0.2387, 0.8892, 0.2995]),
+        (floors.score_step_number(20), [0.1669, 0.9244, 0.2152]),
+        (floors.score_step_number(40), [0.1173, 0.9475, 0.1533]),
+        (floors.score_backward(10), [0.2140, 0.9050]),
+        (floors.score_misaligned_backward(10), [0.2037, 0.8941]),
+    ],
+)
+def test_known_values(scores, expected):
+    assert list(scores.values()) == pytest.approx(expected, abs=1e-4)

@@ -1,6 +1,7 @@
 """A label at each step: tables, words, and from a file to a saved model that is applied."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -23,6 +24,7 @@ def test_what_tables_know():
     roles = {"recording": "recording", "label": "stress", "time": None, "group": "beginning"}
     words = read_sequences(ROOT / "extensions/data/english_stress.csv.gz", roles, each_step=True)
     assert words["sequences"].is_test.value_counts().tolist() == [8000, 4000]
+    assert (words["table"].stress != "").sum() == 30_940  # vowels
     assert len(words["columns"]["categories"]["phoneme"]) == 39 and not words["notes"]
     scores = score_tables(words["table"], words["columns"], words["is_test"])
     expected = {
@@ -86,13 +88,15 @@ def test_from_a_file_to_a_model_that_is_applied(run_script, tmp_path, capsys):
     own = ["--data", tmp_path / "mine.csv", "--label", "tag", "--recording", "id"]
     own += ["--group", "person", "--time", "time", "--units", "6", "--epochs", "12", "--runs", "2"]
     output = ["--output", tmp_path]
-    run_script("extensions.label_steps", *own, "--learning-rate", "0.05", *output)
+    run_script("extensions.label_steps", *own, "--learning-rate", "0.00001", "0.05", *output)
     out = capsys.readouterr().out
     assert "60 sequences of 3 to 6 time steps\nNumbers: x\nText: word (2 values)\n" in out
     assert "Groups: 9 to train on, 3 to test on." in out
+    rates = re.findall(r"(\w+): 0.05 \(2\), after", out)
+    assert "bidirectional" in rates and "backward" in rates
     scores = pd.read_csv(tmp_path / "label_steps_scores.csv")
-    assert len(scores) == 3 * 2 * 12 and {"loss", "accuracy", "sequence_accuracy"} < {*scores}
-    best = scores.groupby("model").accuracy.max()
+    assert len(scores) == 3 * 2 * 2 * 12 and {"loss", "accuracy", "sequence_accuracy"} < {*scores}
+    best = scores.groupby(["model", "learning_rate"]).accuracy.max().groupby("model").max()
     assert best.bidirectional > 0.95 and best.backward > 0.95 > 0.85 > best.forward
     predictions = pd.read_csv(tmp_path / "label_steps_predictions.csv", keep_default_na=False)
     is_test = table.id.isin(predictions.recording)

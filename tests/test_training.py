@@ -1,11 +1,11 @@
 """The compiled training, once and many times, against Keras' own `fit`."""
 
-import gc
 import os
-import runpy
-import signal
+import subprocess
+import sys
 from functools import partial
 from itertools import product
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +13,6 @@ import pytest
 from keras import layers
 
 from bilstm import get_bi_lstm_model
-from common import fitting, training
 from common.fitting import LossHistory
 from common.training import train_model, train_runs
 from compare_directions import get_aligned_backward_model
@@ -165,10 +164,11 @@ def test_tables(small):
     assert losses.dense.nunique() == len(losses) - 4 and scores.output.nunique() == len(scores)
 
 
-def test_a_training_depends_on_nothing_else(small, monkeypatch):
+@pytest.mark.parametrize("n_cores", [1, 3])
+def test_a_training_depends_on_nothing_else(small, n_cores, monkeypatch):
     """Neither on cores, runs, rates and other models nor on what had its name before."""
     models, losses, scores = small
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    monkeypatch.setattr(os, "cpu_count", lambda: n_cores)
     n_calls = CountedDense.n_calls
     found = train_runs({"dense": models["lstm"]}, get_data, score, [0.1], 2, batch_size=3)
     assert CountedDense.n_calls == n_calls  # it is compiled already
@@ -374,11 +374,25 @@ def test_what_cannot_be_trained_is_named(train, match):
         train()
 
 
-@pytest.mark.parametrize("module", [fitting, training])
-def test_to_import_it_changes_nothing(module, monkeypatch):
-    monkeypatch.setattr(os, "environ", {})
-    gc.enable()
-    before = signal.getsignal(signal.SIGINT), gc.get_freeze_count()
-    runpy.run_path(module.__file__)
-    assert (signal.getsignal(signal.SIGINT), gc.get_freeze_count()) == before
-    assert gc.isenabled() and not os.environ
+IMPORT = """
+import gc, os, signal, sys
+import keras, tensorflow
+
+def state():
+    threads = tensorflow.config.threading.get_intra_op_parallelism_threads()
+    handler = signal.getsignal(signal.SIGINT)
+    return dict(os.environ), handler, gc.isenabled(), gc.get_freeze_count(), threads, os.fstat(2)
+
+before, modules = state(), set(sys.modules)
+import common.fitting, common.training
+assert state() == before
+files = {name: getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - modules}
+folders = os.getcwd(), os.path.join(os.getcwd(), "common")  # but not those of an environment there
+ours = {name for name, file in files.items() if os.path.dirname(str(file)) in folders}
+assert ours == {"common", "common.fitting", "common.training"}, ours
+"""
+
+
+def test_to_import_them_changes_nothing():
+    root = Path(__file__).parent.parent
+    subprocess.run([sys.executable, "-c", IMPORT], cwd=root, check=True)
